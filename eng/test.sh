@@ -16,7 +16,7 @@ if eng/bootstrap.sh && dotnet build Ulrl.sln -c Release -v q; then
     for project in tests/*/*.csproj; do
         name=$(basename "$project" .csproj)
         status=0
-        dotnet test "$project" -c Release --no-build -v q --results-directory "$results" --logger "trx;LogFileName=$name.trx" \
+        dotnet test "$project" -c Release --no-build -v q --logger "console;verbosity=minimal" --results-directory "$results" --logger "trx;LogFileName=$name.trx" \
             --blame-hang-timeout 10min --blame-hang-dump-type none || status=$?
         # The summary's attributes, one per line: total="3" executed="3" passed="3" failed="0" ...
         counters=$(grep -o '<Counters [^>]*' "$results/$name.trx" 2>/dev/null | tr ' ' '\n' || true)
