@@ -1,0 +1,26 @@
+namespace Ulrl.Training.Data;
+
+/// <summary>
+/// How much memory a file may ask for: a compressed file that expands far beyond what image data compress to
+/// is an attack or damage, not data.
+/// </summary>
+internal static class MemoryBudget
+{
+    private const long Floor = 64L << 20;
+    private const long Factor = 128;
+
+    /// <summary>Checks that decoding stays in proportion to the file.</summary>
+    /// <param name="where">File, and entry, for the error.</param>
+    /// <param name="elements">Number of values to decode.</param>
+    /// <param name="bytesPerElement">Bytes per value in memory.</param>
+    /// <param name="fileLength">Length of the file on disk, in bytes.</param>
+    /// <exception cref="DataSetException">The data would be too large.</exception>
+    public static void Check(string where, long elements, int bytesPerElement, long fileLength)
+    {
+        if (elements > Array.MaxLength)
+            throw new DataSetException($"{where}: {elements} values are more than one array can hold; use fewer samples");
+        var bytes = elements * bytesPerElement;
+        if (bytes > Floor + (Factor * fileLength))
+            throw new DataSetException($"{where}: the header asks for {bytes} bytes, out of proportion to the file's {fileLength}; store the data uncompressed if they are genuine");
+    }
+}
