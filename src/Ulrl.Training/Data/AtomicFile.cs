@@ -9,28 +9,30 @@ internal static class AtomicFile
     /// <exception cref="UlrlException">The file cannot be written: folder missing, no permission, disk full.</exception>
     public static void Write(string path, Action<Stream> write)
     {
-        string? aside = null;
         try
         {
             var full = Path.GetFullPath(path);
-            aside = Path.Combine(Path.GetDirectoryName(full) ?? full, $".{Path.GetRandomFileName()}.tmp");
-            using (var stream = new FileStream(aside, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None))
+            var aside = Path.Combine(Path.GetDirectoryName(full) ?? full, $".{Path.GetRandomFileName()}.tmp");
+            var stream = new FileStream(aside, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
+            try
             {
-                write(stream);
-                stream.Flush(flushToDisk: true);
-            }
+                using (stream)
+                {
+                    write(stream);
+                    stream.Flush(flushToDisk: true);
+                }
 
-            File.Move(aside, full, overwrite: true);
-            aside = null;
+                File.Move(aside, full, overwrite: true);
+            }
+            finally
+            {
+                // Nothing is there any more once the file has been renamed.
+                File.Delete(aside);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new UlrlException($"'{path}' cannot be written: {e.Message.TrimEnd('.')}; choose a folder that exists, is writable and has room", e);
-        }
-        finally
-        {
-            if (aside is not null)
-                File.Delete(aside);
         }
     }
 }

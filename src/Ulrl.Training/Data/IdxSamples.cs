@@ -95,7 +95,7 @@ internal static class IdxSamples
             shape[i] = (int)size;
         }
 
-        MemoryBudget.Check(input.Where, count, sizeof(float), fileLength);
+        MemoryBudget.Check(input.Where, count, sizeof(byte), sizeof(float), fileLength);
         if (!compressed && 4 + (4 * shape.Length) + count != fileLength)
             throw new DataSetException($"{input.Where}: shape [{string.Join(", ", shape)}] needs {count} bytes, the file holds {fileLength - 4 - (4 * shape.Length)}; it is truncated or damaged");
         var values = GC.AllocateUninitializedArray<byte>((int)count);

@@ -49,7 +49,7 @@ internal static class NpyFormat
         var type = ElementType(header.Descriptor, input.Where, out var swap);
         var count = CountOf(header.Shape, input.Where);
         var size = SizeOf(type);
-        MemoryBudget.Check(input.Where, count, size, fileLength);
+        MemoryBudget.Check(input.Where, count, size, size, fileLength);
         if (headerBytes + (count * size) != length)
             throw new DataSetException($"{input.Where}: shape [{string.Join(", ", header.Shape)}] needs {count * size} bytes, the entry holds {length - headerBytes}; the file is truncated or damaged");
         Array values = Type.GetTypeCode(type) switch

@@ -10,9 +10,6 @@ public sealed class NpzFile : IDisposable
 {
     private const string Suffix = ".npy";
 
-    // Deflate cannot expand by more than 1032:1 (a match of 258 bytes takes at least 2 bits).
-    private const long MaxDeflateRatio = 1032;
-
     private static readonly DateTimeOffset FixedTime = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     private readonly string name;
@@ -59,8 +56,6 @@ public sealed class NpzFile : IDisposable
         var where = $"{name}, array '{array}'";
         if (entry.IsEncrypted)
             throw new DataSetException($"{where} is encrypted; store it without a password");
-        if (entry.CompressedLength > length || entry.Length > (entry.CompressedLength + 1) * MaxDeflateRatio)
-            throw new DataSetException($"{where}: {entry.CompressedLength} stored bytes cannot hold {entry.Length}; the file is damaged");
         try
         {
             using var stream = entry.Open();

@@ -30,7 +30,7 @@ internal static class NpzSamples
     private static LabeledSamples Pixels(NpyArray x, int[] labels, int? target, string source, long fileLength)
     {
         CheckCount(x, labels, source);
-        MemoryBudget.Check(source, x.Values.Length, sizeof(float), fileLength);
+        MemoryBudget.Check(source, x.Values.Length, sizeof(byte), sizeof(float), fileLength);
         var shape = SampleShape(x.Shape, source);
         var pixels = (byte[])x.Values;
         var values = GC.AllocateUninitializedArray<float>(pixels.Length);
