@@ -14,4 +14,7 @@ internal static class TestFiles
 
     /// <summary>Path of what PyTorch computes on a zoo network.</summary>
     public static string ZooReference(string name) => TestData("zoo", name + ".npz");
+
+    /// <summary>Path of a file of examples/cifar10-badnet: the backdoored CIFAR-10 model and its samples.</summary>
+    public static string Example(string file) => TestData("cifar10-badnet", file);
 }
