@@ -7,7 +7,8 @@ python3-torchvision and python3-onnx.
 
     python3 tests/peers/make_zoo.py OUT_DIR [names]
 
-`names` are shell patterns of files to write (default: all), e.g. `'resnet*' swin_op14`.
+`names` are shell patterns of files to write (default: all but
+`full_*`, networks of full size), e.g. `'resnet*' swin_op14`.
 
 Every file NAME.onnx has a neighbour NAME.npz:
 
@@ -26,8 +27,14 @@ difference seen by a reader of the zoo is not an activation that sat on a kink.
 
 Initializers are traced back to parameters by value, also where the exporter's constant
 folding has transposed or reshaped them. What has no counterpart has no gradient here.
-Exports with a Dropout that is on (`*_dropout50*`) have no train_* entries: they would
-depend on a random generator.
+A bias in front of batch-norm has a gradient of rounding errors, parameters that the loss
+does not see one of zeros. Exports with a Dropout that is on (`*_dropout50`) have no train_*
+entries: they would depend on a random generator.
+
+Names are NETWORK_opOPSET and what is special about the export: see VARIANTS. Where the
+batch-norm is folded (`*_default`), train mode is that of the folded network. Where the file
+has float16 weights (`*_fp16*`), the numbers are those of the rounded weights in full
+precision; input is float32 in the .npz and representable in float16.
 """
 
 import copy
@@ -1138,8 +1145,10 @@ VARIANTS = [
 # Opset 18 and later, which this exporter does not know: written as opset 17, then brought up by hand.
 LATER = {
     "resnet": (18, 20, 22, 23), "densenet": (18, 21), "mobilenet_v3": (18, 22), "convnext": (18, 20, 23), "vit": (18, 20, 21, 23),
-    "swin": (18, 23), "mixer": (19, 23), "einsum_attention": (18, 23), "encoder": (20,), "cosine_head": (18, 21), "variadic": (18, 23), "convtranspose_attributes": (22,), "pooling_attributes": (19, 22),
-    "reductions": (18, 20, 23), "reductions_more": (18, 23), "activations": (18, 22), "activations_new": (18, 23), "padding": (18, 19, 21, 23),
+    "swin": (18, 23), "mixer": (19, 23), "einsum_attention": (18, 23), "encoder": (20,), "cosine_head": (18, 21),
+    "variadic": (18, 23), "convtranspose_attributes": (22,), "pooling_attributes": (19, 22),
+    "reductions": (18, 20, 23), "reductions_more": (18, 23), "activations": (18, 22), "activations_new": (18, 23),
+    "padding": (18, 19, 21, 23),
     "resizing": (18, 19), "resizing_sizes": (18, 19, 23), "pooling": (19, 22), "pooling_ceil": (19, 22), "pixelshuffle": (20,),
     "indexing": (18, 23), "integers": (18, 23), "broadcasting": (18, 23), "convtranspose": (18, 22), "instancenorm": (18, 22),
     "groupnorm": (18, 23), "batchnorms": (18, 23), "conv1d": (21,), "conv3d": (21,), "tensorflow_like": (18, 23), "gemm": (18, 23),
