@@ -79,7 +79,10 @@ resolve() {
         for package in "$@"; do echo "<PackageReference Include=\"$package\" Version=\"$(version_of "$package")\" />"; done
         echo '</ItemGroup></Project>'
     } >"$folder/Probe.csproj"
-    dotnet restore "$folder/Probe.csproj" -v q >"$folder/log" 2>&1
+    dotnet restore "$folder/Probe.csproj" -v q >"$folder/log" 2>&1 && return
+    # A source that cannot be reached says nothing about what it has, and no later restore would get past it.
+    ! grep -q NU1301 "$folder/log" || fail "$(sed -n 's/.*error NU1301: //p' "$folder/log" | head -1 | sed 's/\. *$//'): make it reachable or disable it (dotnet nuget disable source NAME)"
+    return 1
 }
 
 # first_missing PACKAGE...: prints the first that does not resolve, nothing when all do.
