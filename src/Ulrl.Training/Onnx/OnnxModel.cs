@@ -86,6 +86,9 @@ public sealed class OnnxModel
 
     internal ModelProto Proto { get; }
 
+    /// <summary>What errors call the model: its file's name where it has one.</summary>
+    internal string Label => SourcePath is { } path ? Path.GetFileName(path) : "the model";
+
     /// <summary>Loads and checks a model file.</summary>
     /// <param name="path">The file. External data are read from its folder and below, and become part of the model in memory.</param>
     /// <exception cref="InvalidModelException">The file cannot be read, is no ONNX model, is inconsistent, or uses an opset of the standard domain outside 7 to 23.</exception>

@@ -1,0 +1,232 @@
+using Google.Protobuf;
+using Ulrl.Training.Onnx;
+using Ulrl.Training.Onnx.Proto;
+using DataType = Ulrl.Training.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace Ulrl.Training.Autodiff;
+
+/// <summary>
+/// A copy of a classifier's graph in the one form that training reads: opset 18 syntax, single precision,
+/// constants as initializers, dropout and batch-norm in inference form, a free batch dimension, ending in the
+/// logits. The user's model keeps its own form; only numbers flow back into it.
+/// </summary>
+internal sealed class ForwardGraph
+{
+    private static readonly HashSet<string> Quantised = new(StringComparer.Ordinal)
+    {
+        "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger",
+    };
+
+    private static readonly HashSet<string> ControlFlow = new(StringComparer.Ordinal) { "If", "Loop", "Scan", "SequenceMap" };
+
+    private ForwardGraph(GraphProto graph, long opset, string logits, ModelInterface io)
+    {
+        Graph = graph;
+        Opset = opset;
+        Logits = logits;
+        Io = io;
+        Initializers = graph.Initializer.ToDictionary(t => t.Name, StringComparer.Ordinal);
+    }
+
+    public GraphProto Graph { get; }
+
+    /// <summary>Opset of <see cref="Graph"/>, at least 18.</summary>
+    public long Opset { get; }
+
+    /// <summary>Name of the logits, [batch, classes].</summary>
+    public string Logits { get; }
+
+    /// <summary>What the model reads and answers.</summary>
+    public ModelInterface Io { get; }
+
+    public IReadOnlyDictionary<string, TensorProto> Initializers { get; }
+
+    /// <summary>Initializers that training may change, in graph order.</summary>
+    public required IReadOnlyList<string> Trainable { get; init; }
+
+    public static ForwardGraph Create(OnnxModel model, string? outputName = null)
+    {
+        var proto = model.Proto.Clone();
+        var graph = proto.Graph;
+        var opset = proto.OpsetImport.FirstOrDefault(o => o.Domain is "" or "ai.onnx")?.Version
+            ?? throw new InvalidModelException($"{model.Label}: no opset of the standard ONNX domain is imported.");
+        if (opset is < 7 or > 23)
+        {
+            throw new InvalidModelException($"{model.Label}: opset {opset} is not supported; export the model with an opset from 7 to 23.");
+        }
+
+        var io = ModelInterface.Of(model, outputName);
+        var logits = io.Logits;
+        KeepAncestors(graph, logits);
+        RefuseUntrainable(graph, opset, proto);
+        var trainable = TrainableInitializers.Of(graph, io.InputName);
+        ConstantsToInitializers(graph);
+        ToSinglePrecision(graph);
+        var upgraded = OpsetUpgrade.Apply(graph, opset);
+        FreeBatch(graph, io);
+        foreach (var node in graph.Node) ToInference(node);
+        graph.ValueInfo.Clear();
+        graph.Output.Clear();
+        return new ForwardGraph(graph, upgraded, logits, io) { Trainable = trainable };
+    }
+
+    /// <summary>A runnable model of a graph derived from this one.</summary>
+    public OnnxModel ToModel(GraphProto graph)
+    {
+        var proto = new ModelProto { IrVersion = 8, ProducerName = "ulrl", Graph = graph };
+        if (Opset > 20) proto.IrVersion = 10;
+        proto.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = Opset });
+        proto.OpsetImport.Add(new OperatorSetIdProto { Domain = "com.microsoft", Version = 1 });
+        return new OnnxModel(proto);
+    }
+
+    // Drops what the logits do not need: a final Softmax, auxiliary heads, unused initializers.
+    private static void KeepAncestors(GraphProto graph, string logits)
+    {
+        var needed = new HashSet<string>(StringComparer.Ordinal) { logits };
+        var kept = new List<NodeProto>();
+        for (var i = graph.Node.Count - 1; i >= 0; i--)
+        {
+            var node = graph.Node[i];
+            if (!node.Output.Any(needed.Contains)) continue;
+            needed.UnionWith(node.Input);
+            foreach (var attribute in node.Attribute)
+            {
+                if (attribute.G is not null) needed.UnionWith(attribute.G.Node.SelectMany(n => n.Input));
+            }
+
+            kept.Add(node);
+        }
+
+        kept.Reverse();
+        graph.Node.Clear();
+        graph.Node.AddRange(kept);
+        var initializers = graph.Initializer.Where(t => needed.Contains(t.Name)).ToList();
+        graph.Initializer.Clear();
+        graph.Initializer.AddRange(initializers);
+        var constants = initializers.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
+        var inputs = graph.Input.Where(i => needed.Contains(i.Name) && !constants.Contains(i.Name)).ToList();
+        graph.Input.Clear();
+        graph.Input.AddRange(inputs);
+    }
+
+    private static void RefuseUntrainable(GraphProto graph, long opset, ModelProto proto)
+    {
+        foreach (var node in graph.Node)
+        {
+            if (Quantised.Contains(node.OpType))
+            {
+                throw new UnsupportedOperatorException(node.Label(), node.OpType, node.Domain, opset, "the model is quantised; purify the floating-point model it was made from and quantise again");
+            }
+
+            if (ControlFlow.Contains(node.OpType))
+            {
+                throw new UnsupportedOperatorException(node.Label(), node.OpType, node.Domain, opset, "control flow is not differentiated; export the model by tracing, or simplify it first");
+            }
+
+            if (proto.Functions.Any(f => f.Domain == node.Domain && f.Name == node.OpType))
+            {
+                throw new UnsupportedOperatorException(node.Label(), node.OpType, node.Domain, opset, "it is a local function; inline the model's functions first");
+            }
+        }
+    }
+
+    private static void ConstantsToInitializers(GraphProto graph)
+    {
+        for (var i = graph.Node.Count - 1; i >= 0; i--)
+        {
+            var node = graph.Node[i];
+            if (node.OpType != "Constant" || !node.IsStandard() || ConstantTensor(node) is not { } tensor) continue;
+            tensor.Name = node.Output[0];
+            graph.Initializer.Add(tensor);
+            graph.Node.RemoveAt(i);
+        }
+    }
+
+    private static TensorProto? ConstantTensor(NodeProto node)
+    {
+        if (node.Attribute.Count == 0) return null;
+        var value = node.Attribute[0];
+        return value.Name switch
+        {
+            "value" => value.T.Clone(),
+            "value_float" => TensorData.Create("", [], [value.F]),
+            "value_floats" => TensorData.Create("", [value.Floats.Count], value.Floats.ToArray()),
+            "value_int" => TensorData.Create("", [], [value.I]),
+            "value_ints" => TensorData.Create("", [value.Ints.Count], value.Ints.ToArray()),
+            _ => null,
+        };
+    }
+
+    private static bool IsHalf(int type) => (DataType)type is DataType.Float16 or DataType.Bfloat16 or DataType.Double;
+
+    // fp16 weights train in fp32; WriteParameters turns the result back into the model's own type.
+    private static void ToSinglePrecision(GraphProto graph)
+    {
+        for (var i = 0; i < graph.Initializer.Count; i++)
+        {
+            var tensor = graph.Initializer[i];
+            if (IsHalf(tensor.DataType)) graph.Initializer[i] = TensorData.Create(tensor.Name, [.. tensor.Dims], TensorData.ReadFloats(tensor));
+        }
+
+        foreach (var input in graph.Input)
+        {
+            if (input.Type?.TensorType is { } type && IsHalf(type.ElemType)) type.ElemType = (int)DataType.Float;
+        }
+
+        foreach (var node in graph.Node)
+        {
+            if (node.OpType is "Cast" or "RandomNormal" or "RandomUniform" && IsHalf((int)node.Int(node.OpType == "Cast" ? "to" : "dtype", 1)))
+            {
+                node.Set(node.OpType == "Cast" ? "to" : "dtype", (long)DataType.Float);
+            }
+
+            if (node.OpType == "ConstantOfShape" && node.Find("value") is { } value && IsHalf(value.T.DataType))
+            {
+                value.T = TensorData.Create("", [.. value.T.Dims], TensorData.ReadFloats(value.T));
+            }
+        }
+    }
+
+    private static void ToInference(NodeProto node)
+    {
+        if (!node.IsStandard()) return;
+        if (node.OpType == "Dropout")
+        {
+            while (node.Output.Count > 1) node.Output.RemoveAt(node.Output.Count - 1);
+            while (node.Input.Count > 2) node.Input.RemoveAt(node.Input.Count - 1);
+        }
+        else if (node.OpType == "BatchNormalization")
+        {
+            if (node.Int("spatial", 1) == 0) throw new UnsupportedOperatorException(node.Label(), node.OpType, node.Domain, 7, "spatial = 0 is not supported; export the model with opset 9 or later");
+            node.Unset("spatial");
+            node.Unset("training_mode");
+            while (node.Output.Count > 1) node.Output.RemoveAt(node.Output.Count - 1);
+        }
+    }
+
+    // A batch dimension that the exporter fixed is freed: in the input's shape, and where a Reshape repeats it.
+    private static void FreeBatch(GraphProto graph, ModelInterface io)
+    {
+        foreach (var input in graph.Input)
+        {
+            if (input.Type?.TensorType?.Shape is not { Dim.Count: > 0 } shape) continue;
+            shape.Dim[0] = new TensorShapeProto.Types.Dimension { DimParam = "batch" };
+        }
+
+        if (io.FixedBatch is not { } batch) return;
+        var constants = graph.Initializer.ToDictionary(t => t.Name, StringComparer.Ordinal);
+        foreach (var node in graph.Node)
+        {
+            if (node.OpType is not ("Reshape" or "Expand") || !constants.TryGetValue(node.Input[1], out var target) || target.DataType != (int)DataType.Int64) continue;
+            var dims = TensorData.ReadIntegers(target);
+            if (dims.Length < 2 || dims[0] != batch) continue;
+            if (node.OpType == "Expand") dims[0] = 1;
+            else if (Array.IndexOf(dims, -1) < 0) dims[0] = -1;
+            else if (node.Int("allowzero", 0) == 0) dims[0] = 0;
+            var freed = TensorData.Create(node.Output[0] + "/shape", [dims.Length], dims);
+            graph.Initializer.Add(freed);
+            node.Input[1] = freed.Name;
+        }
+    }
+}

@@ -1,0 +1,89 @@
+using Ulrl.Training.Onnx.Proto;
+using DataType = Ulrl.Training.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace Ulrl.Training.Autodiff;
+
+/// <summary>Tells the parameters of a network from the other floating-point constants of its graph.</summary>
+internal static class TrainableInitializers
+{
+    // Inputs that steer an operator or hold statistics: operator -> input positions.
+    private static readonly Dictionary<string, int[]> NotTrained = new(StringComparer.Ordinal)
+    {
+        ["BatchNormalization"] = [3, 4],
+        ["Clip"] = [1, 2],
+        ["Dropout"] = [1, 2],
+        ["Pad"] = [1, 2, 3],
+        ["Resize"] = [1, 2, 3],
+        ["Upsample"] = [1],
+        ["OneHot"] = [1, 2],
+        ["Range"] = [0, 1, 2],
+    };
+
+    // Positions where a Constant node, too, holds a learned weight.
+    private static readonly Dictionary<string, int[]> Weights = new(StringComparer.Ordinal)
+    {
+        ["Conv"] = [1, 2],
+        ["ConvTranspose"] = [1, 2],
+        ["Gemm"] = [1, 2],
+        ["MatMul"] = [0, 1],
+        ["BatchNormalization"] = [1, 2],
+        ["LayerNormalization"] = [1, 2],
+        ["GroupNormalization"] = [1, 2],
+        ["PRelu"] = [1],
+    };
+
+    public static IReadOnlyList<string> Of(GraphProto graph, string input)
+    {
+        var tensors = graph.Initializer.ToDictionary(t => t.Name, StringComparer.Ordinal);
+        var constants = graph.Node
+            .Where(n => n.OpType == "Constant" && n.IsStandard() && n.Find("value") is not null)
+            .ToDictionary(n => n.Output[0], n => n.Find("value")!.T, StringComparer.Ordinal);
+        var excluded = Excluded(graph, input);
+        var found = new List<string>();
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var node in graph.Node)
+        {
+            for (var i = 0; i < node.Input.Count; i++)
+            {
+                var name = node.Input[i];
+                var learned = tensors.TryGetValue(name, out var tensor)
+                    ? tensor.Dims.Count > 0 || !IsFolded(name)
+                    : constants.TryGetValue(name, out tensor) && At(Weights, node, i) && tensor.Dims.Count > 0;
+                if (learned && IsFloat(tensor!) && !excluded.Contains(name) && seen.Add(name)) found.Add(name);
+            }
+        }
+
+        return found;
+    }
+
+    private static bool At(Dictionary<string, int[]> table, NodeProto node, int position) =>
+        node.IsStandard() && table.TryGetValue(node.OpType, out var positions) && Array.IndexOf(positions, position) >= 0;
+
+    private static bool IsFloat(TensorProto tensor) =>
+        (DataType)tensor.DataType is DataType.Float or DataType.Float16 or DataType.Bfloat16 or DataType.Double;
+
+    // PyTorch's exporter names folded constants "onnx::Mul_12" or by a bare number; a learned scalar has its attribute path.
+    private static bool IsFolded(string name) => name.StartsWith("onnx::", StringComparison.Ordinal) || name.All(char.IsAsciiDigit);
+
+    // Steering inputs, and the constants that normalise the raw input before the first layer.
+    private static HashSet<string> Excluded(GraphProto graph, string input)
+    {
+        var excluded = new HashSet<string>(StringComparer.Ordinal);
+        var raw = new HashSet<string>(StringComparer.Ordinal) { input };
+        foreach (var node in graph.Node)
+        {
+            for (var i = 0; i < node.Input.Count; i++)
+            {
+                if (At(NotTrained, node, i)) excluded.Add(node.Input[i]);
+            }
+
+            if (node.OpType is "Sub" or "Div" or "Mul" or "Add" or "Cast" or "Identity" && node.Input.Any(raw.Contains))
+            {
+                excluded.UnionWith(node.Input);
+                raw.UnionWith(node.Output);
+            }
+        }
+
+        return excluded;
+    }
+}

@@ -1,0 +1,106 @@
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using Ulrl.Training.Autodiff;
+
+namespace Ulrl.Training.Runtime;
+
+/// <summary>
+/// Two sets of buffers for the state of a training session: one is read while the other is written, then they
+/// swap. On the CPU both are ordinary memory; on CUDA both lie on the device, and the first step reads host memory.
+/// </summary>
+internal sealed class StateBuffers : IDisposable
+{
+    private readonly Device device;
+    private readonly IReadOnlyList<StateTensor> tensors;
+    private readonly OrtValue[] host;
+    private readonly OrtValue[][] sets;
+    private OrtValue[] current;
+    private OrtValue[] next;
+
+    public StateBuffers(InferenceSession session, Device device, IReadOnlyList<StateTensor> tensors)
+    {
+        this.device = device;
+        this.tensors = tensors;
+        host = Allocate(OrtAllocator.DefaultInstance);
+        if (device.Kind == DeviceKind.Cuda)
+        {
+            using var memory = new OrtMemoryInfo(OrtMemoryInfo.allocatorCUDA, OrtAllocatorType.DeviceAllocator, device.Index, OrtMemType.Default);
+            using var allocator = new OrtAllocator(session, memory);
+            sets = [Allocate(allocator), Allocate(allocator)];
+        }
+        else
+        {
+            sets = [host, Allocate(OrtAllocator.DefaultInstance)];
+        }
+
+        current = host;
+        next = sets[1];
+    }
+
+    /// <summary>Starts again: parameters and statistics from the given values, momenta from zero.</summary>
+    public void Reset(Func<string, float[]> initial)
+    {
+        for (var i = 0; i < tensors.Count; i++)
+        {
+            var span = host[i].GetTensorMutableDataAsSpan<float>();
+            if (tensors[i].Kind == StateKind.Momentum) span.Clear();
+            else initial(tensors[i].Input).CopyTo(span);
+        }
+
+        current = host;
+        next = sets[1];
+    }
+
+    public void Bind(OrtIoBinding binding)
+    {
+        for (var i = 0; i < tensors.Count; i++)
+        {
+            binding.BindInput(tensors[i].Input, current[i]);
+            binding.BindOutput(tensors[i].Output, next[i]);
+        }
+    }
+
+    public void Swap()
+    {
+        current = next;
+        next = ReferenceEquals(current, sets[0]) ? sets[1] : sets[0];
+    }
+
+    public IReadOnlyDictionary<string, float[]> Read(IEnumerable<StateTensor> wanted)
+    {
+        var names = wanted.Select(t => t.Input).ToHashSet(StringComparer.Ordinal);
+        var onHost = device.Kind == DeviceKind.Cuda && !ReferenceEquals(current, host) ? Download() : current;
+        var values = new Dictionary<string, float[]>(StringComparer.Ordinal);
+        for (var i = 0; i < tensors.Count; i++)
+        {
+            if (names.Contains(tensors[i].Input)) values[tensors[i].Input] = onHost[i].GetTensorDataAsSpan<float>().ToArray();
+        }
+
+        return values;
+    }
+
+    public void Dispose()
+    {
+        foreach (var value in sets.Append(host).Distinct().SelectMany(s => s)) value.Dispose();
+    }
+
+    private OrtValue[] Allocate(OrtAllocator allocator) =>
+        [.. tensors.Select(t => OrtValue.CreateAllocatedTensorValue(allocator, TensorElementType.Float, t.Dims))];
+
+    // The runtime copies between memories when a node's output is bound elsewhere: one Identity per tensor.
+    private OrtValue[] Download()
+    {
+        using var copier = OrtSessions.Open(CopyGraph.Of(tensors), device, 1);
+        using var binding = copier.CreateIoBinding();
+        for (var i = 0; i < tensors.Count; i++)
+        {
+            binding.BindInput(tensors[i].Input, current[i]);
+            binding.BindOutput(tensors[i].Output, host[i]);
+        }
+
+        using var options = new RunOptions();
+        copier.RunWithBinding(options, binding);
+        binding.SynchronizeBoundOutputs();
+        return host;
+    }
+}

@@ -1,0 +1,75 @@
+using Microsoft.ML.OnnxRuntime;
+using Ulrl.Training.Autodiff;
+using Ulrl.Training.Onnx;
+
+namespace Ulrl.Training.Runtime;
+
+/// <summary>
+/// Trains a network by a <see cref="TrainingGraph"/> in an ordinary ONNX Runtime session. Parameters, momenta and
+/// running statistics live in buffers on the device that swap roles between steps; per step only the batch, the
+/// learning rate and three scalars cross.
+/// </summary>
+internal sealed class TrainingSession : IDisposable
+{
+    private readonly InferenceSession session;
+    private readonly RunOptions runOptions = new();
+    private readonly TrainingGraph graph;
+    private readonly StateBuffers state;
+    private readonly string inputName;
+    private readonly long[] sampleShape;
+    private readonly float[] scalars = new float[4];
+    private readonly OrtValue[] scalarValues;
+
+    /// <summary>Opens a session.</summary>
+    /// <param name="forward">The network; its initializers are the starting state.</param>
+    /// <param name="graph">The training graph of it.</param>
+    /// <param name="sampleShape">Dimensions of one sample.</param>
+    /// <param name="device">A settled device.</param>
+    /// <param name="threads">CPU threads; 0 for one per core.</param>
+    public TrainingSession(ForwardGraph forward, TrainingGraph graph, IReadOnlyList<int> sampleShape, Device device, int threads)
+    {
+        this.graph = graph;
+        inputName = forward.Io.InputName;
+        this.sampleShape = [.. sampleShape.Select(d => (long)d)];
+        session = OrtSessions.Open(graph.Model.ToBytes(), device, threads);
+        state = new StateBuffers(session, device, graph.State);
+        state.Reset(name => TensorData.ReadFloats(forward.Initializers[name]));
+        scalarValues = [.. Enumerable.Range(0, scalars.Length).Select(i => OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, scalars.AsMemory(i, 1), []))];
+    }
+
+    /// <summary>Takes one step.</summary>
+    /// <param name="values">The batch, sample after sample.</param>
+    /// <param name="labels">Its labels.</param>
+    /// <param name="learningRate">Learning rate of this step.</param>
+    public StepResult Step(Memory<float> values, Memory<long> labels, float learningRate)
+    {
+        long[] shape = [labels.Length, .. sampleShape];
+        scalars[0] = learningRate;
+        using var batch = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, values, shape);
+        using var answers = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, labels, [labels.Length]);
+        using var binding = session.CreateIoBinding();
+        binding.BindInput(inputName, batch);
+        binding.BindInput(TrainingGraph.Labels, answers);
+        binding.BindInput(TrainingGraph.LearningRate, scalarValues[0]);
+        binding.BindOutput(TrainingGraph.Loss, scalarValues[1]);
+        binding.BindOutput(TrainingGraph.CrossEntropyLoss, scalarValues[2]);
+        binding.BindOutput(TrainingGraph.Correct, scalarValues[3]);
+        state.Bind(binding);
+        session.RunWithBinding(runOptions, binding);
+        binding.SynchronizeBoundOutputs();
+        state.Swap();
+        return new StepResult(scalars[1], scalars[2], (int)scalars[3], labels.Length);
+    }
+
+    /// <summary>The current values of every parameter and running statistic, by initializer name.</summary>
+    public IReadOnlyDictionary<string, float[]> ReadState() => state.Read(graph.State.Where(t => t.Kind != StateKind.Momentum));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var value in scalarValues) value.Dispose();
+        state.Dispose();
+        runOptions.Dispose();
+        session.Dispose();
+    }
+}
