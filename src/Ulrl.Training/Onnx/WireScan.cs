@@ -26,7 +26,7 @@ internal ref struct WireScan
     /// <summary>Memory that a model may take when parsed, in bytes per byte of the file, above <see cref="MemoryFloor"/>.</summary>
     public const long MemoryPerByte = 8;
 
-    // Costs in bytes, rounded up; WireScanTests measures the real ones.
+    // Upper bounds in bytes; WireScanTests measures what is really taken.
     private const int ScalarCost = 32;
     private const int TextCost = 96;
     private const int UnknownCost = 512;

@@ -8,17 +8,17 @@ public sealed class OnnxModelTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("ulrl-model-").FullName;
 
-    public static TheoryData<string> Zoo => new(TestFiles.ZooNames);
+    public static TheoryData<string> Models => new([.. TestFiles.ZooNames.Select(TestFiles.ZooModel), TestFiles.Example("preact_badnet_t0.onnx")]);
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
-    [MemberData(nameof(Zoo))]
-    public void A_model_that_was_loaded_and_saved_is_the_same_file(string name)
+    [MemberData(nameof(Models))]
+    public void A_model_that_was_loaded_and_saved_is_the_same_file(string path)
     {
         string copy = Path.Combine(_folder, "copy.onnx");
-        OnnxModel.Load(TestFiles.ZooModel(name)).Save(copy);
-        Assert.Equal(File.ReadAllBytes(TestFiles.ZooModel(name)), File.ReadAllBytes(copy));
+        OnnxModel.Load(path).Save(copy);
+        Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(copy));
         Assert.Equal(["copy.onnx"], Directory.GetFileSystemEntries(_folder).Select(Path.GetFileName));
     }
 
