@@ -1,4 +1,7 @@
 using System.Globalization;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Ulrl.Training.Data;
 
@@ -105,6 +108,7 @@ public sealed class ChannelNormalization
     }
 
     /// <summary>Normalises one sample whose leading dimension is the channel.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal void Apply(ReadOnlySpan<float> sample, Span<float> destination, int channels)
     {
         var plane = sample.Length / channels;
@@ -113,7 +117,11 @@ public sealed class ChannelNormalization
             float m = MeanOf(c, channels), s = StdOf(c, channels);
             var source = sample.Slice(c * plane, plane);
             var target = destination.Slice(c * plane, plane);
-            for (var i = 0; i < source.Length; i++)
+            var vectors = MemoryMarshal.Cast<float, Vector<float>>(source);
+            var targetVectors = MemoryMarshal.Cast<float, Vector<float>>(target);
+            for (var i = 0; i < vectors.Length; i++)
+                targetVectors[i] = (vectors[i] - new Vector<float>(m)) / new Vector<float>(s);
+            for (var i = vectors.Length * Vector<float>.Count; i < source.Length; i++)
                 target[i] = (source[i] - m) / s;
         }
     }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Ulrl.Training.Data;
@@ -192,6 +193,7 @@ public sealed class LabeledSamples
     }
 
     // 0·v is 0 for every finite v and NaN otherwise.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static bool IsFinite(ReadOnlySpan<float> values)
     {
         var vectors = MemoryMarshal.Cast<float, Vector<float>>(values);

@@ -16,7 +16,7 @@ public sealed class NpyArray
         ArgumentNullException.ThrowIfNull(shape);
         if (values.Rank != 1 || !NpyFormat.IsSupported(ElementTypeOf(values)))
             throw new ArgumentException($"{values.GetType()} is not a one-dimensional array of a supported number type", nameof(values));
-        if (shape.Any(dimension => dimension < 0) || shape.Aggregate(1L, (count, dimension) => checked(count * dimension)) != values.Length)
+        if (!Holds(shape, values.Length))
             throw new ArgumentException($"shape [{string.Join(", ", shape)}] does not hold {values.Length} values", nameof(shape));
         Values = values;
         Shape = shape;
@@ -72,6 +72,19 @@ public sealed class NpyArray
     }
 
     private static Type ElementTypeOf(Array values) => values.GetType().GetElementType()!;
+
+    private static bool Holds(int[] shape, int length)
+    {
+        long count = 1;
+        foreach (var dimension in shape)
+        {
+            count *= dimension;
+            if (dimension < 0 || count > length)
+                return length == 0 && Array.IndexOf(shape, 0) >= 0 && Array.TrueForAll(shape, other => other >= 0);
+        }
+
+        return count == length;
+    }
 
     private static long Signed(ulong value) =>
         value <= long.MaxValue ? (long)value : throw new DataSetException($"integer {value} exceeds the range of a signed 64-bit integer; store smaller numbers");

@@ -48,7 +48,7 @@ internal static class NpyFormat
         var header = ReadHeader(input, out var headerBytes);
         var type = ElementType(header.Descriptor, input.Where, out var swap);
         var count = CountOf(header.Shape, input.Where);
-        var size = SizeOf(type);
+        var size = header.Descriptor[^1] - '0';
         MemoryBudget.Check(input.Where, count, size, size, fileLength);
         if (headerBytes + (count * size) != length)
             throw new DataSetException($"{input.Where}: shape [{string.Join(", ", header.Shape)}] needs {count * size} bytes, the entry holds {length - headerBytes}; the file is truncated or damaged");
@@ -153,8 +153,6 @@ internal static class NpyFormat
 
         return count;
     }
-
-    private static int SizeOf(Type type) => Types.First(pair => pair.Value == type).Key[1] - '0';
 
     private static T[] ReadValues<T>(CheckedInput input, NpyHeader header, int count, bool swap)
         where T : unmanaged
