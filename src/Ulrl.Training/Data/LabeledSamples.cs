@@ -73,6 +73,28 @@ public sealed class LabeledSamples
     /// <summary>The values of one sample.</summary>
     public ReadOnlySpan<float> Sample(int index) => Values.AsSpan(checked(index * SampleLength), SampleLength);
 
+    /// <summary>Copies a batch into buffers, augmented where asked; allocates nothing.</summary>
+    /// <param name="indices">Sample numbers of the batch.</param>
+    /// <param name="values">Receives the samples one after another; at least batch times <see cref="SampleLength"/> values.</param>
+    /// <param name="labels">Receives the labels; at least one per sample.</param>
+    /// <param name="augmentation">Crop and flip; null (default) for plain copies.</param>
+    /// <param name="random">Generator of the augmentation; needed with one.</param>
+    public void CopyBatch(
+        ReadOnlySpan<int> indices, Span<float> values, Span<long> labels, Augmentation? augmentation = null, Random? random = null)
+    {
+        if (augmentation is not null)
+            ArgumentNullException.ThrowIfNull(random);
+        for (var i = 0; i < indices.Length; i++)
+        {
+            var destination = values.Slice(i * SampleLength, SampleLength);
+            if (augmentation is null)
+                Sample(indices[i]).CopyTo(destination);
+            else
+                augmentation.Fill(Sample(indices[i]), destination, random!);
+            labels[i] = Labels[indices[i]];
+        }
+    }
+
     /// <summary>Normalises every sample; the first dimension of the sample is the channel.</summary>
     /// <exception cref="DataSetException">
     /// The set is normalised already, has another number of channels, or a value would leave the range of float.

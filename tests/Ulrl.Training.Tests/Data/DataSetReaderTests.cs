@@ -39,6 +39,23 @@ public sealed class DataSetReaderTests : IDisposable
     public void A_triggered_set_knows_its_target() =>
         Assert.Equal(0, DataSetReader.Read(TestFiles.TestData("data", "cifar10-triggered3.npz")).Target);
 
+    [Fact]
+    public void The_bundled_example_holds_every_class()
+    {
+        var clean = DataSetReader.Read(TestFiles.TestData("cifar10-badnet", "clean500.npz"));
+
+        Assert.Equal(500, clean.Count);
+        Assert.Equal(Enumerable.Range(0, 10), clean.ClassesPresent());
+        clean.CheckLabels(10);
+
+        // CIFAR-10's training mean, which a sample of 500 comes close to.
+        for (var c = 0; c < 3; c++)
+        {
+            var mean = clean.Normalize(ChannelNormalization.Cifar10).Values.Where((_, i) => i / 1024 % 3 == c).Average();
+            Assert.InRange(mean, -.1f, .1f);
+        }
+    }
+
     [Theory]
     [InlineData(typeof(float))]
     [InlineData(typeof(double))]

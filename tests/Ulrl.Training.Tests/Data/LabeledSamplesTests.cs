@@ -30,6 +30,22 @@ public class LabeledSamplesTests
     }
 
     [Fact]
+    public void A_batch_is_copied_plain_or_augmented()
+    {
+        var samples = new LabeledSamples([1, 2, 3, 4, 5, 6], [1, 1, 2], [4, 0, 4]);
+        var values = new float[4];
+        var labels = new long[2];
+
+        samples.CopyBatch([2, 1], values, labels);
+        Assert.Equal([5, 6, 3, 4], values);
+        Assert.Equal([4, 0], labels);
+
+        samples.CopyBatch([0, 2], values, labels, new Augmentation([1, 1, 2], null, padding: 0, flipProbability: 1), new Random(0));
+        Assert.Equal([2, 1, 6, 5], values);
+        Assert.Equal([4, 4], labels);
+    }
+
+    [Fact]
     public void Classes_present_are_distinct_and_ascending() => Assert.Equal([0, 4], Three().ClassesPresent());
 
     [Fact]
