@@ -80,7 +80,8 @@ internal sealed class ExternalData
         if ((Int128)offset + needed > file.Length)
             throw new InvalidModelException($"tensor '{tensor.Name}': needs {needed} bytes from byte {offset} of '{location}', which has {file.Length}; copy the data file again.");
         _total += (long)needed;
-        ModelReader.CheckSize(_total);
+        if (_total > ModelReader.MaxSize)
+            throw new InvalidModelException($"tensor '{tensor.Name}': {ModelReader.TooLarge(_total)}");
 
         tensor.RawData = file.Read(tensor, offset, (int)needed);
         tensor.ExternalData.Clear();

@@ -75,13 +75,7 @@ internal static class ModelReader
         }
     }
 
-    /// <summary>Refuses a model of more than <see cref="MaxSize"/> bytes.</summary>
-    public static void CheckSize(long size)
-    {
-        if (size > MaxSize)
-            throw new InvalidModelException(TooLarge(size));
-    }
-
-    private static string TooLarge(long size) =>
+    /// <summary>The sentence for a model of more than <see cref="MaxSize"/> bytes.</summary>
+    public static string TooLarge(long size) =>
         $"the model and its data take {size} bytes, more than the {MaxSize} that one ONNX file can hold; use a smaller model.";
 }

@@ -149,6 +149,7 @@ public sealed class OnnxModel
     {
         long size = 0;
         ModelTensors.Visit(Proto, t => size += t.RawData.Length);
-        ModelReader.CheckSize(size);
+        if (size > ModelReader.MaxSize)
+            throw new InvalidModelException(ModelReader.TooLarge(size));
     }
 }

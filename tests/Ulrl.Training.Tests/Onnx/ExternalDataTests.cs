@@ -143,6 +143,28 @@ public sealed class ExternalDataTests : IDisposable
     }
 
     [Fact]
+    public void More_than_two_gigabytes_are_refused_before_they_are_read()
+    {
+        const long Size = 3L << 30;
+        string sparse = Path.Combine(_folder, "large.bin");
+        using (FileStream stream = File.Create(sparse))
+            stream.SetLength(Size);
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Refused(
+            w =>
+            {
+                w.Dims.Clear();
+                w.Dims.Add(Size / 4);
+                External(w, "large.bin", 0, Size);
+            },
+            "more than the 2146435071 that one ONNX file can hold");
+        var error = Assert.Throws<InvalidModelException>(() => OnnxModel.Load(sparse));
+        Assert.StartsWith(sparse + ": the model and its data take 3221225472 bytes", error.Message, StringComparison.Ordinal);
+        Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 1 << 20);
+    }
+
+    [Fact]
     public void A_model_from_a_stream_has_no_external_data()
     {
         Write(w => External(w, "data/w.bin", 0, 48));

@@ -8,14 +8,15 @@ public sealed class OnnxModelTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("ulrl-model-").FullName;
 
-    public static TheoryData<string> Models => new([.. TestFiles.ZooNames.Select(TestFiles.ZooModel), TestFiles.Example("preact_badnet_t0.onnx")]);
+    public static TheoryData<string> Models => new([.. TestFiles.ZooNames.Select(name => $"zoo/{name}.onnx"), "cifar10-badnet/preact_badnet_t0.onnx"]);
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
     [MemberData(nameof(Models))]
-    public void A_model_that_was_loaded_and_saved_is_the_same_file(string path)
+    public void A_model_that_was_loaded_and_saved_is_the_same_file(string file)
     {
+        string path = TestFiles.TestData(file);
         string copy = Path.Combine(_folder, "copy.onnx");
         OnnxModel.Load(path).Save(copy);
         Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(copy));

@@ -75,7 +75,7 @@ public class WireScanTests
             for (int i = numbers.Length - 1; i > 0; i--)
                 one = Field(numbers[i], one);
             one = Field(numbers[0], one);
-            byte[] model = [.. Enumerable.Repeat(one, 2000).SelectMany(b => b)];
+            byte[] model = [.. Enumerable.Repeat(one, 500).SelectMany(b => b)];
 
             long estimate = WireScan.Check(model);
             long before = GC.GetAllocatedBytesForCurrentThread();
