@@ -13,6 +13,7 @@ internal sealed class TrainingSession : IDisposable
 {
     private readonly InferenceSession session;
     private readonly RunOptions runOptions = new();
+    private readonly ForwardGraph forward;
     private readonly TrainingGraph graph;
     private readonly StateBuffers state;
     private readonly string inputName;
@@ -33,15 +34,23 @@ internal sealed class TrainingSession : IDisposable
         this.sampleShape = [.. sampleShape.Select(d => (long)d)];
         session = OrtSessions.Open(graph.Model.ToBytes(), device, threads);
         state = new StateBuffers(session, device, graph.State);
-        state.Reset(name => TensorData.ReadFloats(forward.Initializers[name]));
+        this.forward = forward;
+        Reset();
         scalarValues = [.. Enumerable.Range(0, scalars.Length).Select(i => OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, scalars.AsMemory(i, 1), []))];
     }
+
+    /// <summary>Starts again from the model's values, momenta at zero.</summary>
+    /// <param name="replaced">Values of initializers that start from others; null for none.</param>
+    public void Reset(IReadOnlyDictionary<string, float[]>? replaced = null) =>
+        state.Reset(name => replaced?.GetValueOrDefault(name) ?? TensorData.ReadFloats(forward.Initializers[name]));
 
     /// <summary>Takes one step.</summary>
     /// <param name="values">The batch, sample after sample.</param>
     /// <param name="labels">Its labels.</param>
     /// <param name="learningRate">Learning rate of this step.</param>
-    public StepResult Step(Memory<float> values, Memory<long> labels, float learningRate)
+    /// <param name="cancellation">Stops the step while it runs.</param>
+    /// <exception cref="OperationCanceledException">The step was cancelled; the state is that before it.</exception>
+    public StepResult Step(Memory<float> values, Memory<long> labels, float learningRate, CancellationToken cancellation = default)
     {
         long[] shape = [labels.Length, .. sampleShape];
         scalars[0] = learningRate;
@@ -55,10 +64,23 @@ internal sealed class TrainingSession : IDisposable
         binding.BindOutput(TrainingGraph.CrossEntropyLoss, scalarValues[2]);
         binding.BindOutput(TrainingGraph.Correct, scalarValues[3]);
         state.Bind(binding);
-        session.RunWithBinding(runOptions, binding);
-        binding.SynchronizeBoundOutputs();
+        Run(binding, cancellation);
         state.Swap();
         return new StepResult(scalars[1], scalars[2], (int)scalars[3], labels.Length);
+    }
+
+    private void Run(OrtIoBinding binding, CancellationToken cancellation)
+    {
+        using var registration = cancellation.Register(() => runOptions.Terminate = true);
+        try
+        {
+            session.RunWithBinding(runOptions, binding);
+            binding.SynchronizeBoundOutputs();
+        }
+        catch (OnnxRuntimeException) when (cancellation.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellation);
+        }
     }
 
     /// <summary>The current values of every parameter and running statistic, by initializer name.</summary>

@@ -1,0 +1,48 @@
+using Ulrl.Training.Data;
+
+namespace Ulrl.Training.Purification;
+
+/// <summary>Gathers batches into one buffer, augmented where that is wanted.</summary>
+internal sealed class BatchLoader
+{
+    private readonly LabeledSamples samples;
+    private readonly Augmentation? augmentation;
+    private readonly int seed;
+    private readonly int purpose;
+    private readonly float[] values;
+    private readonly long[] labels;
+    private Random random;
+
+    /// <param name="samples">The samples.</param>
+    /// <param name="augmentation">How to augment them; null for as they are.</param>
+    /// <param name="batchSize">Most samples of a batch.</param>
+    /// <param name="seed">Seed of the run.</param>
+    /// <param name="purpose">Tells the phases' random numbers apart.</param>
+    public BatchLoader(LabeledSamples samples, Augmentation? augmentation, int batchSize, int seed, int purpose)
+    {
+        this.samples = samples;
+        this.augmentation = augmentation;
+        this.seed = seed;
+        this.purpose = purpose;
+        values = GC.AllocateUninitializedArray<float>(checked(batchSize * samples.SampleLength));
+        labels = new long[batchSize];
+        random = RandomStream.Create(seed, purpose, 0);
+    }
+
+    public void StartEpoch(int epoch) => random = RandomStream.Create(seed, purpose, epoch);
+
+    public (Memory<float> Values, Memory<long> Labels) Load(ReadOnlySpan<int> batch)
+    {
+        var length = samples.SampleLength;
+        for (var i = 0; i < batch.Length; i++)
+        {
+            var sample = samples.Sample(batch[i]);
+            var destination = values.AsSpan(i * length, length);
+            if (augmentation is null) sample.CopyTo(destination);
+            else augmentation.Fill(sample, destination, random);
+            labels[i] = samples.Labels[batch[i]];
+        }
+
+        return (values.AsMemory(0, batch.Length * length), labels.AsMemory(0, batch.Length));
+    }
+}

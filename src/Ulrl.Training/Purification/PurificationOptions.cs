@@ -1,0 +1,128 @@
+using Ulrl.Training.Runtime;
+
+namespace Ulrl.Training.Purification;
+
+/// <summary>
+/// Settings of a purification. The defaults are those of the published code for CIFAR-10 (preset <c>Published</c>,
+/// arXiv 2405.14781 and its repository).
+/// </summary>
+public sealed record PurificationOptions
+{
+    /// <summary>Samples per batch in both phases; default 128. The last, smaller batch of an epoch is kept.</summary>
+    public int BatchSize { get; init; } = 128;
+
+    /// <summary>Most epochs of unlearning; default 20.</summary>
+    public int UnlearningEpochs { get; init; } = 20;
+
+    /// <summary>Learning rate of unlearning; default 0.01.</summary>
+    public float UnlearningLearningRate { get; init; } = 0.01f;
+
+    /// <summary>Epochs before which the unlearning rate is multiplied by <see cref="UnlearningGamma"/>; default 10 and 20.</summary>
+    public IReadOnlyList<int> UnlearningMilestones { get; init; } = [10, 20];
+
+    /// <summary>Factor of the unlearning rate at each milestone; default 0.1.</summary>
+    public float UnlearningGamma { get; init; } = 0.1f;
+
+    /// <summary>Weight decay of unlearning; default 0.0005.</summary>
+    public float UnlearningWeightDecay { get; init; } = 5e-4f;
+
+    /// <summary>Largest global L2 norm of the unlearning gradients; default 20.</summary>
+    public float UnlearningClipNorm { get; init; } = 20f;
+
+    /// <summary>Unlearning ends after an epoch whose accuracy is at most this; default 0.2.</summary>
+    public float CleanThreshold { get; init; } = 0.2f;
+
+    /// <summary>A neuron is suspicious when its weight change lies this many scaled median deviations above the median; default 3.5.</summary>
+    public double SuspicionThreshold { get; init; } = 3.5;
+
+    /// <summary>Most neurons taken as suspicious, the first by index; default 2.</summary>
+    public int MaxSuspiciousNeurons { get; init; } = 2;
+
+    /// <summary>Epochs of relearning; default 20.</summary>
+    public int RelearningEpochs { get; init; } = 20;
+
+    /// <summary>Learning rate of relearning, annealed to 0 by a cosine; default 0.005.</summary>
+    public float RelearningLearningRate { get; init; } = 0.005f;
+
+    /// <summary>Weight α of the cosine between a suspicious neuron and its given weights; default 0.7.</summary>
+    public float Alpha { get; init; } = 0.7f;
+
+    /// <summary>Whether the suspicious neurons start relearning from random weights; default true (the published key <c>init</c>).</summary>
+    public bool Reinitialize { get; init; } = true;
+
+    /// <summary>Momentum of both phases; default 0.9.</summary>
+    public float Momentum { get; init; } = 0.9f;
+
+    /// <summary>Pixels of padding for the random crop of image samples; default 4, 0 for no crop.</summary>
+    public int CropPadding { get; init; } = 4;
+
+    /// <summary>Whether image samples are mirrored at random; default true, as published for CIFAR-10 (the other data sets: false).</summary>
+    public bool HorizontalFlip { get; init; } = true;
+
+    /// <summary>Seed of every random number; default 0.</summary>
+    public int Seed { get; init; }
+
+    /// <summary>Where to train; default <see cref="Runtime.Device.Auto"/>.</summary>
+    public Device Device { get; init; } = Device.Auto;
+
+    /// <summary>CPU threads; default 0, one per core.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Initializer with the classifier layer's weights; null, the default, to find it.</summary>
+    public string? Classifier { get; init; }
+
+    /// <summary>Model output that holds the logits; null, the default, for the first.</summary>
+    public string? OutputName { get; init; }
+
+    /// <summary>Stored batch orders and initial rows that replace random ones, to repeat a run made elsewhere; null for none.</summary>
+    public PurificationReplay? Replay { get; init; }
+
+    /// <summary>
+    /// The published settings of a data set: CIFAR-10 (learning rate 0.005, α 0.7, flips), CIFAR-100, GTSRB, Tiny-ImageNet
+    /// and MNIST (0.001, 0.001, no flips).
+    /// </summary>
+    /// <param name="dataSet">Name of the data set; case, hyphens and underscores do not matter.</param>
+    /// <exception cref="UlrlException">The published code has no settings for that name.</exception>
+    public static PurificationOptions Published(string dataSet = "CIFAR-10")
+    {
+        ArgumentNullException.ThrowIfNull(dataSet);
+        var key = dataSet.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal).ToUpperInvariant();
+        return key switch
+        {
+            "CIFAR10" => new PurificationOptions(),
+            "CIFAR100" or "GTSRB" or "TINY" or "TINYIMAGENET" or "MNIST" =>
+                new PurificationOptions { RelearningLearningRate = 0.001f, Alpha = 0.001f, HorizontalFlip = false },
+            _ => throw new UlrlException($"there are no published settings for data set '{dataSet}'; use CIFAR-10, CIFAR-100, GTSRB, Tiny-ImageNet or MNIST."),
+        };
+    }
+
+    /// <summary>Checks every setting.</summary>
+    /// <exception cref="UlrlException">Names the first setting that is out of range.</exception>
+    public void Validate()
+    {
+        Require(BatchSize >= 2, nameof(BatchSize), BatchSize, "at least 2");
+        Require(UnlearningEpochs >= 1, nameof(UnlearningEpochs), UnlearningEpochs, "at least 1");
+        Require(RelearningEpochs >= 1, nameof(RelearningEpochs), RelearningEpochs, "at least 1");
+        Positive(UnlearningLearningRate, nameof(UnlearningLearningRate));
+        Positive(RelearningLearningRate, nameof(RelearningLearningRate));
+        Positive(UnlearningClipNorm, nameof(UnlearningClipNorm));
+        Require(UnlearningGamma is > 0 and <= 1, nameof(UnlearningGamma), UnlearningGamma, "above 0 and at most 1");
+        Require(float.IsFinite(UnlearningWeightDecay) && UnlearningWeightDecay >= 0, nameof(UnlearningWeightDecay), UnlearningWeightDecay, "0 or more");
+        Require(CleanThreshold is >= 0 and <= 1, nameof(CleanThreshold), CleanThreshold, "from 0 to 1");
+        Require(double.IsFinite(SuspicionThreshold) && SuspicionThreshold > 0, nameof(SuspicionThreshold), SuspicionThreshold, "above 0");
+        Require(MaxSuspiciousNeurons >= 1, nameof(MaxSuspiciousNeurons), MaxSuspiciousNeurons, "at least 1");
+        Require(float.IsFinite(Alpha), nameof(Alpha), Alpha, "finite");
+        Require(Momentum is >= 0 and < 1, nameof(Momentum), Momentum, "from 0 to below 1");
+        Require(CropPadding is >= 0 and <= ushort.MaxValue, nameof(CropPadding), CropPadding, "0 or more");
+        Require(Threads >= 0, nameof(Threads), Threads, "0 or more");
+        ArgumentNullException.ThrowIfNull(Device);
+        ArgumentNullException.ThrowIfNull(UnlearningMilestones);
+    }
+
+    private static void Positive(float value, string name) => Require(float.IsFinite(value) && value > 0, name, value, "above 0");
+
+    private static void Require<T>(bool holds, string name, T value, string range)
+    {
+        if (!holds) throw new UlrlException(FormattableString.Invariant($"{name} is {value}; it must be {range}."));
+    }
+}

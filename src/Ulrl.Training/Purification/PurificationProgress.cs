@@ -1,0 +1,13 @@
+namespace Ulrl.Training.Purification;
+
+/// <summary>One step of a purification, as it is reported while it runs.</summary>
+/// <param name="Phase">The phase.</param>
+/// <param name="Epoch">Epoch within the phase, from 1.</param>
+/// <param name="Epochs">Most epochs of the phase.</param>
+/// <param name="Step">Step within the phase, from 1.</param>
+/// <param name="Steps">Most steps of the phase; unlearning usually ends earlier.</param>
+/// <param name="Loss">Loss of the step's batch: cross-entropy, in relearning with the cosine term.</param>
+/// <param name="Accuracy">Accuracy over the batches of the epoch so far, from 0 to 1.</param>
+/// <param name="Remaining">Time to the end of the phase, estimated from its steps so far.</param>
+public sealed record PurificationProgress(
+    PurificationPhase Phase, int Epoch, int Epochs, int Step, int Steps, float Loss, double Accuracy, TimeSpan Remaining);

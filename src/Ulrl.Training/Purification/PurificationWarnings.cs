@@ -1,0 +1,45 @@
+namespace Ulrl.Training.Purification;
+
+/// <summary>Sentences for what a reader of the report must not overlook.</summary>
+internal static class PurificationWarnings
+{
+    // A class counts as known above this accuracy, and as lost below a tenth of what it had.
+    private const double Known = 0.2;
+    private const double LostShare = 0.1;
+
+    public static IReadOnlyList<string> Of(
+        IReadOnlyList<NeuronReport> neurons, IReadOnlyList<ClassAccuracy> classes, PhaseReport unlearning, PurificationOptions options)
+    {
+        var warnings = new List<string>();
+        var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
+        if (suspicious.Length == 0)
+        {
+            warnings.Add("No neuron was suspicious: the model was only fine-tuned on the clean samples, and a backdoor that it may carry can still be in it.");
+        }
+        else if (suspicious.Length > 1)
+        {
+            warnings.Add($"{suspicious.Length} neurons were suspicious ({string.Join(", ", suspicious)}): the backdoor may have several targets, or the clean samples are too few to tell; compare runs with other seeds.");
+        }
+
+        foreach (var c in classes.Where(c => c.Before >= Known && c.After <= LostShare * c.Before))
+        {
+            warnings.Add(FormattableString.Invariant(
+                $"Class {c.Class} has been lost: its accuracy on the clean samples fell from {c.Before:0.000} to {c.After:0.000}. A low attack success on a lost class shows no purification."));
+        }
+
+        var missing = classes.Where(c => c.Samples == 0).Select(c => c.Class).ToArray();
+        if (missing.Length > 0)
+        {
+            warnings.Add($"There is no clean sample of class {string.Join(", ", missing)}: relearning can forget such a class, and its accuracy is unknown.");
+        }
+
+        var last = unlearning.Epochs[^1];
+        if (last.Accuracy > options.CleanThreshold)
+        {
+            warnings.Add(FormattableString.Invariant(
+                $"Unlearning ended after {unlearning.Epochs.Count} epochs with accuracy {last.Accuracy:0.000}, above the threshold {options.CleanThreshold}: the weight changes may tell little."));
+        }
+
+        return warnings;
+    }
+}

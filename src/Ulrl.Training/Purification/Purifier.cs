@@ -1,0 +1,203 @@
+using System.Diagnostics;
+using Ulrl.Training.Autodiff;
+using Ulrl.Training.Data;
+using Ulrl.Training.Onnx;
+using Ulrl.Training.Runtime;
+
+namespace Ulrl.Training.Purification;
+
+/// <summary>
+/// Removes a backdoor from a classifier with a few clean samples: unlearn them, find the neurons that changed most,
+/// relearn away from these (ULRL, arXiv 2405.14781).
+/// </summary>
+public static class Purifier
+{
+    private const int UnlearningStream = 11;
+    private const int RelearningStream = 12;
+    private const int InitialRowStream = 13;
+    private const int DropoutStream = 14;
+
+    /// <summary>Purifies a model.</summary>
+    /// <param name="model">The classifier: one input [batch, …], one output of logits or probabilities [batch, classes]. It is not changed.</param>
+    /// <param name="clean">Clean samples as the model reads them (normalised), with their labels.</param>
+    /// <param name="options">Settings; the published ones by default.</param>
+    /// <param name="progress">Told after every step.</param>
+    /// <param name="notice">Told in one line what the user should know, such as the device that <c>auto</c> took.</param>
+    /// <param name="cancellation">Stops the run within a step.</param>
+    /// <returns>The purified model and the report.</returns>
+    /// <exception cref="InvalidModelException">The model is no classifier, or an operator cannot be trained through.</exception>
+    /// <exception cref="DataSetException">The samples do not fit the model.</exception>
+    /// <exception cref="DeviceException">The device cannot be used.</exception>
+    /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
+    public static PurificationResult Purify(
+        OnnxModel model,
+        LabeledSamples clean,
+        PurificationOptions? options = null,
+        IProgress<PurificationProgress>? progress = null,
+        Action<string>? notice = null,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(clean);
+        options ??= new PurificationOptions();
+        options.Validate();
+        cancellation.ThrowIfCancellationRequested();
+        return new Run(model, clean, options, progress, notice, cancellation).Execute();
+    }
+
+    private sealed class Run
+    {
+        private readonly OnnxModel model;
+        private readonly LabeledSamples clean;
+        private readonly PurificationOptions options;
+        private readonly IProgress<PurificationProgress>? progress;
+        private readonly CancellationToken cancellation;
+        private readonly Device device;
+        private readonly ClassifierLayer layer;
+        private readonly ForwardGraph forward;
+        private readonly Probe probe;
+        private readonly Augmentation? augmentation;
+        private readonly double preparationSeconds;
+
+        public Run(
+            OnnxModel model, LabeledSamples clean, PurificationOptions options, IProgress<PurificationProgress>? progress, Action<string>? notice, CancellationToken cancellation)
+        {
+            var watch = Stopwatch.StartNew();
+            this.model = model;
+            this.clean = clean;
+            this.options = options;
+            this.progress = progress;
+            this.cancellation = cancellation;
+            device = OrtSessions.Resolve(options.Device, notice);
+            layer = ClassifierLayer.Find(model, options.Classifier, options.OutputName);
+            forward = ForwardGraph.Create(model, options.OutputName);
+            SampleFit.Check(clean, forward.Io, layer);
+            probe = Prober.Run(forward, clean.SampleShape);
+            var augments = clean.SampleShape.Length == 3 && (options.CropPadding > 0 || options.HorizontalFlip);
+            augmentation = augments
+                ? new Augmentation(clean.SampleShape, clean.Normalization, options.CropPadding, options.HorizontalFlip ? 0.5 : 0)
+                : null;
+            preparationSeconds = watch.Elapsed.TotalSeconds;
+        }
+
+        public PurificationResult Execute()
+        {
+            var (unlearning, neurons) = Unlearn();
+            var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
+            var (relearning, state, parameters) = Relearn(suspicious);
+            var purified = ParameterWriter.Write(model, state);
+
+            var watch = Stopwatch.StartNew();
+            var before = CorrectPerClass(model);
+            var after = CorrectPerClass(purified);
+            var classes = PerClass(before, after);
+            var report = new PurificationReport
+            {
+                Model = model.SourcePath is { } path ? Path.GetFileName(path) : null,
+                CleanSamples = clean.Source,
+                SampleCount = clean.Count,
+                Options = options,
+                Device = device.ToString(),
+                Classifier = layer,
+                Parameters = (parameters.Count, parameters.Sum(p => TensorData.ElementCount(forward.Initializers[p]))),
+                Neurons = neurons,
+                Unlearning = unlearning,
+                Relearning = relearning,
+                PreparationSeconds = preparationSeconds,
+                EvaluationSeconds = watch.Elapsed.TotalSeconds,
+                AccuracyBefore = (double)before.Sum() / clean.Count,
+                AccuracyAfter = (double)after.Sum() / clean.Count,
+                Classes = classes,
+                Warnings = PurificationWarnings.Of(neurons, classes, unlearning, options),
+            };
+            return new PurificationResult(purified, report);
+        }
+
+        private (PhaseReport Report, IReadOnlyList<NeuronReport> Neurons) Unlearn()
+        {
+            var sgd = new SgdOptions(options.Momentum, options.UnlearningWeightDecay, options.UnlearningClipNorm);
+            var graph = TrainingGraph.Step(forward, probe, GraphOptions(new CrossEntropy(sign: -1f)), sgd);
+            using var session = new TrainingSession(forward, graph, clean.SampleShape, device, options.Threads);
+            var runner = new PhaseRunner(PurificationPhase.Unlearning, clean, Loader(UnlearningStream), progress);
+            var sampler = Sampler(options.Replay?.UnlearningOrder, UnlearningStream);
+            var report = runner.Run(session, sampler, options.UnlearningEpochs, UnlearningRate, accuracy => accuracy <= options.CleanThreshold, cancellation);
+            var before = TensorData.ReadFloats(forward.Initializers[layer.Weight]);
+            var after = session.ReadState()[layer.Weight];
+            return (report, SuspiciousNeurons.Find(layer, before, after, options.SuspicionThreshold, options.MaxSuspiciousNeurons));
+        }
+
+        private (PhaseReport Report, IReadOnlyDictionary<string, float[]> State, IReadOnlyList<string> Parameters) Relearn(int[] suspicious)
+        {
+            var original = TensorData.ReadFloats(forward.Initializers[layer.Weight]);
+            var objective = new Alignment(layer.Weight, layer.ClassAxis, original, suspicious, options.Alpha);
+            var graph = TrainingGraph.Step(forward, probe, GraphOptions(objective), new SgdOptions(options.Momentum, 0f, null));
+            using var session = new TrainingSession(forward, graph, clean.SampleShape, device, options.Threads);
+            if (options.Reinitialize && suspicious.Length > 0) session.Reset(InitialRows(suspicious, original));
+            var runner = new PhaseRunner(PurificationPhase.Relearning, clean, Loader(RelearningStream), progress);
+            var sampler = Sampler(options.Replay?.RelearningOrder, RelearningStream);
+            var report = runner.Run(session, sampler, options.RelearningEpochs, RelearningRate, _ => false, cancellation);
+            return (report, session.ReadState(), graph.Parameters);
+        }
+
+        private TrainingGraphOptions GraphOptions(IObjective objective) => new()
+        {
+            Objective = objective,
+            Mode = NetworkMode.Train,
+            Portable = device.Kind == DeviceKind.Cuda,
+            DropoutSeed = RandomStream.Create(options.Seed, DropoutStream, 0).Next(),
+        };
+
+        // Uniform in ±sqrt(2 / features), biases 0.
+        private Dictionary<string, float[]> InitialRows(int[] suspicious, float[] original)
+        {
+            var weights = (float[])original.Clone();
+            var bound = MathF.Sqrt(2f / layer.Features);
+            var random = RandomStream.Create(options.Seed, InitialRowStream, 0);
+            foreach (var neuron in suspicious)
+            {
+                var given = options.Replay?.InitialRows?.GetValueOrDefault(neuron);
+                for (var f = 0; f < layer.Features; f++)
+                {
+                    weights[layer.Index(neuron, f)] = given is not null ? given[f] : ((random.NextSingle() * 2f) - 1f) * bound;
+                }
+            }
+
+            var state = new Dictionary<string, float[]>(StringComparer.Ordinal) { [layer.Weight] = weights };
+            if (layer.Bias is { } bias)
+            {
+                var biases = TensorData.ReadFloats(forward.Initializers[bias]);
+                foreach (var neuron in suspicious) biases[neuron] = 0f;
+                state[bias] = biases;
+            }
+
+            return state;
+        }
+
+        private BatchLoader Loader(int stream) => new(clean, augmentation, Math.Min(options.BatchSize, clean.Count), options.Seed, stream);
+
+        private BatchSampler Sampler(IReadOnlyList<int[]>? stored, int stream) => stored is null
+            ? BatchSampler.Shuffled(clean.Count, options.BatchSize, RandomStream.Create(options.Seed, stream, 0).Next())
+            : BatchSampler.Stored(stored, clean.Count, options.BatchSize);
+
+        // torch.optim.lr_scheduler.MultiStepLR
+        private float UnlearningRate(int epoch) =>
+            options.UnlearningLearningRate * MathF.Pow(options.UnlearningGamma, options.UnlearningMilestones.Count(m => m <= epoch));
+
+        // torch.optim.lr_scheduler.CosineAnnealingLR with T_max = epochs
+        private float RelearningRate(int epoch) =>
+            (float)(0.5 * options.RelearningLearningRate * (1 + Math.Cos(Math.PI * epoch / options.RelearningEpochs)));
+
+        private int[] CorrectPerClass(OnnxModel candidate)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            return CleanCheck.CorrectPerClass(candidate, forward.Io.OutputName, clean, layer.Classes, device, options.Threads);
+        }
+
+        private ClassAccuracy[] PerClass(int[] before, int[] after)
+        {
+            var samples = new int[layer.Classes];
+            foreach (var label in clean.Labels) samples[label]++;
+            return [.. samples.Select((n, c) => new ClassAccuracy(c, n, n == 0 ? null : (double)before[c] / n, n == 0 ? null : (double)after[c] / n))];
+        }
+    }
+}
