@@ -34,15 +34,7 @@ internal sealed class BatchLoader
     public (Memory<float> Values, Memory<long> Labels) Load(ReadOnlySpan<int> batch)
     {
         var length = samples.SampleLength;
-        for (var i = 0; i < batch.Length; i++)
-        {
-            var sample = samples.Sample(batch[i]);
-            var destination = values.AsSpan(i * length, length);
-            if (augmentation is null) sample.CopyTo(destination);
-            else augmentation.Fill(sample, destination, random);
-            labels[i] = samples.Labels[batch[i]];
-        }
-
+        samples.CopyBatch(batch, values.AsSpan(0, batch.Length * length), labels.AsSpan(0, batch.Length), augmentation, random);
         return (values.AsMemory(0, batch.Length * length), labels.AsMemory(0, batch.Length));
     }
 }
