@@ -1,1 +1,4 @@
-return 0;
+using Ulrl.Cli;
+
+using var interruption = new Interruption();
+return UlrlCommand.Run(args, Terminal.OfProcess(), interruption.Token);

@@ -16,6 +16,7 @@ public static class GradientCalculator
     /// <param name="device">Where to compute; the CPU by default.</param>
     /// <param name="threads">CPU threads; 0 for one per core.</param>
     /// <exception cref="UnsupportedOperatorException">An operator on the way has no gradient rule.</exception>
+    /// <exception cref="DataSetException">A label is no class of the model.</exception>
     public static GradientResult Compute(
         OnnxModel model, float[] values, IReadOnlyList<int> sampleShape, IReadOnlyList<int> labels, NetworkMode mode, Device? device = null, int threads = 0)
     {
@@ -29,6 +30,7 @@ public static class GradientCalculator
             Mode = mode,
             Portable = settled.Kind == DeviceKind.Cuda,
         });
+        CheckLabels(labels, probe.Shape(forward.Logits)[1].Size);
         using var session = OrtSessions.Open(graph.Model.ToBytes(), settled, threads);
         using var batch = OrtValue.CreateTensorValueFromMemory(values, [labels.Count, .. sampleShape.Select(d => (long)d)]);
         using var answers = OrtValue.CreateTensorValueFromMemory(labels.Select(l => (long)l).ToArray(), [labels.Count]);
@@ -54,6 +56,15 @@ public static class GradientCalculator
         finally
         {
             owned.ForEach(v => v.Dispose());
+        }
+    }
+
+    private static void CheckLabels(IReadOnlyList<int> labels, long classes)
+    {
+        for (var i = 0; i < labels.Count; i++)
+        {
+            if (labels[i] < 0 || labels[i] >= classes)
+                throw new DataSetException($"sample {i} has label {labels[i]}, the model has {classes} classes; labels must be 0 to {classes - 1}.");
         }
     }
 }

@@ -15,7 +15,7 @@ internal static class OrtSessions
         var problem = CudaProblem(device.Index);
         if (problem is null) return device with { Kind = DeviceKind.Cuda };
         if (device.Kind == DeviceKind.Cuda) throw new DeviceException($"{device}: {problem}");
-        notice?.Invoke($"Training on the CPU: {problem}");
+        notice?.Invoke($"the CPU is used: {problem}");
         return Device.Cpu;
     }
 

@@ -1,0 +1,89 @@
+using System.CommandLine;
+using System.Globalization;
+using Spectre.Console;
+using Ulrl.Cli.Documents;
+using Ulrl.Training.Evaluation;
+using Ulrl.Training.Onnx;
+
+namespace Ulrl.Cli;
+
+/// <summary><c>ulrl inspect</c>: what a model is and whether it can be purified.</summary>
+internal static class InspectCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        var model = CommonOptions.Model();
+        var json = CommonOptions.Json();
+        var shape = new Option<string?>("--sample-shape")
+        {
+            Description = "Shape of one sample, for a model that leaves dimensions open, for example 3,32,32.",
+            HelpName = "D,D,D",
+        };
+        var command = new Command("inspect", "Shows inputs, outputs, trainable parameters, and what is refused and why. Exit code 3 if the model cannot be purified.")
+        {
+            model, shape, json,
+        };
+        command.SetAction(parsed =>
+        {
+            var given = parsed.GetValue(shape) is { } text ? ParseShape(text) : null;
+            var found = ModelInspector.Inspect(OnnxModel.Load(parsed.GetRequiredValue(model)), given);
+            if (parsed.GetValue(json))
+                DocumentWriter.Write(terminal, InspectionDocument.Of(found), DocumentWriter.Default.InspectionDocument);
+            else
+                Print(found, terminal);
+            return found.CanBeTrained ? ExitCode.Success : ExitCode.Model;
+        });
+        return command;
+    }
+
+    private static void Print(ModelInspection found, Terminal terminal)
+    {
+        var model = found.Model;
+        var facts = new Facts();
+        facts.Add("model", $"{model.SourcePath} (ONNX file format {model.IrVersion}{(model.ProducerName.Length > 0 ? ", by " + PlainText.Name(model.ProducerName) : "")})");
+        facts.Add("opset", string.Join(", ", model.Opsets.Select(o => $"{(o.Key.Length == 0 ? "ai.onnx" : PlainText.Name(o.Key))} {o.Value}")));
+        foreach (var input in model.Inputs)
+            facts.Add("input", PlainText.Name(input.ToString()));
+        foreach (var output in model.Outputs)
+            facts.Add("output", PlainText.Name(output.ToString()));
+        if (found.LogitsName is not null && found.LogitsName != found.OutputName)
+            facts.Add("logits", PlainText.Name(found.LogitsName) + " (the model ends in Softmax)");
+        if (found.Classes is { } classes)
+            facts.Add("classes", $"{classes}");
+        facts.Add("initializers", $"{model.Initializers.Count} with {Count(model.Initializers.Sum(i => i.ElementCount))} values");
+        facts.Add("trainable", $"{found.Trainable.Count} with {Count(found.TrainableCount)} parameters");
+        facts.Add("can be purified", found.CanBeTrained ? "yes" : "no");
+        facts.Print(terminal);
+        foreach (var refusal in found.Refusals)
+            terminal.WriteLine("refused: " + PlainText.Line(refusal));
+        if (found.Trainable.Count > 0)
+            terminal.Write(Parameters(found.Trainable));
+    }
+
+    private static Table Parameters(IReadOnlyList<OnnxInitializer> trainable)
+    {
+        var table = Tables.Create("Trainable parameters");
+        table.AddColumn("initializer");
+        table.AddColumn("type");
+        table.AddColumn("shape");
+        table.AddColumn(new TableColumn("values").RightAligned());
+        foreach (var initializer in trainable)
+            table.AddTexts(PlainText.Name(initializer.Name), initializer.ElementType.ToString(), string.Join(" × ", initializer.Shape), Count(initializer.ElementCount));
+        return table;
+    }
+
+    private static int[] ParseShape(string text)
+    {
+        var parts = text.Split(',', StringSplitOptions.TrimEntries);
+        var shape = new int[parts.Length];
+        for (var i = 0; i < parts.Length; i++)
+        {
+            if (!int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out shape[i]) || shape[i] < 1)
+                throw new UsageException($"'{text}' is no shape; write for example 3,32,32.");
+        }
+
+        return shape;
+    }
+
+    private static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,66 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using Microsoft.ML.OnnxRuntime;
+using Ulrl.Training;
+
+namespace Ulrl.Cli;
+
+/// <summary>The root command: parses, runs, and turns every outcome into an exit code.</summary>
+internal static class UlrlCommand
+{
+    public static int Run(string[] args, Terminal terminal, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var root = Create(terminal, cancellationToken);
+            // Arguments are taken as they are: no @file expansion, no bundled flags.
+            var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+            return parsed.Action is ParseErrorAction ? Misused(parsed, terminal) : parsed.Invoke(Configuration(terminal.Out, terminal.Error));
+        }
+        catch (Exception e)
+        {
+            var (code, message) = Explain(e);
+            terminal.Fail(message);
+            return code;
+        }
+    }
+
+    private static RootCommand Create(Terminal terminal, CancellationToken cancellationToken) =>
+        new("Removes backdoors from ONNX image classifiers by unlearning and relearning (ULRL). " + ExitCode.Help)
+        {
+            InspectCommand.Create(terminal),
+            EvaluateCommand.Create(terminal, cancellationToken),
+            GradientsCommand.Create(terminal, cancellationToken),
+        };
+
+    private static InvocationConfiguration Configuration(TextWriter output, TextWriter error) => new()
+    {
+        Output = output,
+        Error = error,
+        EnableDefaultExceptionHandler = false,
+        ProcessTerminationTimeout = null,
+    };
+
+    private static int Misused(ParseResult parsed, Terminal terminal)
+    {
+        ((ParseErrorAction)parsed.Action!).ShowHelp = false;
+        parsed.Invoke(Configuration(terminal.Error, terminal.Error));
+        var command = parsed.CommandResult.Command is RootCommand ? "ulrl" : "ulrl " + parsed.CommandResult.Command.Name;
+        terminal.Error.WriteLine($"See {command} --help.");
+        return ExitCode.Usage;
+    }
+
+    private static (int Code, string Message) Explain(Exception error) => error switch
+    {
+        OperationCanceledException => (ExitCode.Cancelled, "cancelled; nothing was written."),
+        UsageException => (ExitCode.Usage, error.Message),
+        InvalidModelException => (ExitCode.Model, error.Message),
+        DataSetException => (ExitCode.Data, error.Message),
+        DeviceException => (ExitCode.Device, error.Message),
+        OutputException => (ExitCode.Output, error.Message),
+        OnnxRuntimeException => (ExitCode.Model, "ONNX Runtime fails on the model: " + error.Message),
+        UlrlException => (ExitCode.Unexpected, error.Message),
+        OutOfMemoryException => (ExitCode.Unexpected, "there is not enough memory; use a smaller batch or fewer samples."),
+        _ => (ExitCode.Unexpected, $"unexpected error, please report it: {error.GetType().Name}: {error.Message}"),
+    };
+}
