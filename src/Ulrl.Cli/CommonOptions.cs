@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Numerics;
 using Ulrl.Training;
 using Ulrl.Training.Runtime;
 
@@ -22,19 +24,12 @@ internal static class CommonOptions
         CustomParser = Parse(Training.Runtime.Device.Parse),
     };
 
-    public static Option<int> Threads() => new Option<int>("--threads")
+    public static Option<int> Threads() => new("--threads")
     {
         Description = "CPU threads; 0 for one per core.",
         HelpName = "N",
-    }.Between(0, 1024);
-
-    /// <summary>Refuses numbers outside a range.</summary>
-    public static Option<T> Between<T>(this Option<T> option, T least, T most)
-        where T : struct, IComparable<T>
-    {
-        option.Validators.Add(result => Check(result, option.Name, least, most, () => result.GetValueOrDefault<T>()));
-        return option;
-    }
+        CustomParser = Number("--threads", 0, 1024),
+    };
 
     /// <summary>A parser whose error becomes an error of usage.</summary>
     public static Func<ArgumentResult, T?> Parse<T>(Func<string, T> parse) => result =>
@@ -50,14 +45,13 @@ internal static class CommonOptions
         }
     };
 
-    private static void Check<T>(OptionResult result, string name, T least, T most, Func<T> value)
-        where T : struct, IComparable<T>
+    /// <summary>A parser of numbers within a range.</summary>
+    public static Func<ArgumentResult, T> Number<T>(string name, T least, T most)
+        where T : struct, INumber<T> => result =>
     {
-        // A value that is no number at all has its own error already.
-        if (result.Errors.Any())
-            return;
-        var given = value();
-        if (given.CompareTo(least) < 0 || given.CompareTo(most) > 0)
-            result.AddError(FormattableString.Invariant($"{name} must lie between {least} and {most}, not {given}."));
-    }
+        if (T.TryParse(result.Tokens[0].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most)
+            return number;
+        result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name} takes a number from {least} to {most}, not '{result.Tokens[0].Value}'."));
+        return default;
+    };
 }

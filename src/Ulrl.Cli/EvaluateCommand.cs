@@ -17,7 +17,7 @@ internal static class EvaluateCommand
         var triggered = SampleOptions.Triggered();
         var target = SampleOptions.Target();
         var samples = new SampleOptions();
-        var batch = new Option<int>("--batch-size") { Description = "Samples per run.", HelpName = "N", DefaultValueFactory = _ => 128 }.Between(1, 65536);
+        var batch = new Option<int>("--batch-size") { Description = "Samples per run.", HelpName = "N", DefaultValueFactory = _ => 128, CustomParser = CommonOptions.Number("--batch-size", 1, 65536) };
         var device = CommonOptions.Device();
         var threads = CommonOptions.Threads();
         var json = CommonOptions.Json();

@@ -32,13 +32,13 @@ internal sealed class SampleOptions
 
     public static Option<int?> Target()
     {
-        var option = new Option<int?>("--target") { Description = "Class that the trigger leads to; by default entry 'target' of the triggered samples.", HelpName = "CLASS" };
-        option.Validators.Add(result =>
+        var number = CommonOptions.Number("--target", 0, int.MaxValue);
+        return new("--target")
         {
-            if (!result.Errors.Any() && result.GetValueOrDefault<int?>() < 0)
-                result.AddError("--target must be 0 or greater.");
-        });
-        return option;
+            Description = "Class that the trigger leads to; by default entry 'target' of the triggered samples.",
+            HelpName = "CLASS",
+            CustomParser = result => number(result),
+        };
     }
 
     public void AddTo(Command command)

@@ -1,0 +1,67 @@
+namespace Ulrl.Cli.Tests;
+
+public class InspectCommandTests
+{
+    private static readonly string Model = Tool.Example("preact_badnet_t0.onnx");
+
+    [Fact]
+    public void It_describes_the_example()
+    {
+        var run = Tool.Run("inspect", Model);
+        Assert.Equal(ExitCode.Success, run.Code);
+        Assert.Empty(run.Error);
+        Assert.Contains("input: Float[batch,3,32,32]", run.Output, StringComparison.Ordinal);
+        Assert.Contains("linear.weight", run.Output, StringComparison.Ordinal);
+        Assert.Contains("can be purified   yes", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void It_describes_the_example_as_JSON()
+    {
+        var run = Tool.Run("inspect", Model, "--json");
+        Assert.Equal(10, run.Json.GetProperty("classes").GetInt32());
+        Assert.Equal(13, run.Json.GetProperty("opsets").GetProperty("ai.onnx").GetInt32());
+        Assert.True(run.Json.GetProperty("canBePurified").GetBoolean());
+        Assert.Equal(308122, run.Json.GetProperty("trainableCount").GetInt64());
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(100)]
+    [InlineData(600_000)]
+    [InlineData(1_243_924)]
+    public void A_truncated_model_is_refused_in_one_line(int length)
+    {
+        using var folder = new ScratchFolder();
+        var path = folder.Write("cut.onnx", File.ReadAllBytes(Model)[..length]);
+        var run = Tool.Run("inspect", path);
+        Assert.Equal(ExitCode.Model, run.Code);
+        Assert.Contains("cut.onnx", run.ErrorLine, StringComparison.Ordinal);
+        Assert.Empty(run.Output);
+    }
+
+    [Fact]
+    public void A_file_that_is_no_model_is_refused()
+    {
+        Assert.Equal(ExitCode.Model, Tool.Run("inspect", Tool.Example("test1000.npz")).Code);
+        Assert.Equal(ExitCode.Model, Tool.Run("inspect", "no-such-model.onnx").Code);
+        Assert.Equal(ExitCode.Model, Tool.Run("inspect", AppContext.BaseDirectory).Code);
+    }
+
+    [Fact]
+    public void A_shape_that_is_no_shape_is_an_error_of_usage()
+    {
+        var run = Tool.Run("inspect", Model, "--sample-shape", "3,x");
+        Assert.Equal(ExitCode.Usage, run.Code);
+        Assert.Contains("'3,x' is no shape", run.ErrorLine, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_model_that_cannot_be_purified_is_described_and_has_an_exit_code()
+    {
+        var run = Tool.Run("inspect", Model, "--sample-shape", "3,16,16", "--json");
+        Assert.Equal(ExitCode.Model, run.Code);
+        Assert.False(run.Json.GetProperty("canBePurified").GetBoolean());
+        Assert.Single(run.Json.GetProperty("refusals").EnumerateArray());
+    }
+}

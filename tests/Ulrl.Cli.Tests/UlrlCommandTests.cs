@@ -1,0 +1,86 @@
+namespace Ulrl.Cli.Tests;
+
+public class UlrlCommandTests
+{
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("evaluate", "--help")]
+    [InlineData("inspect", "-h")]
+    [InlineData("gradients", "-?")]
+    public void Help_is_printed_to_standard_output(params string[] args)
+    {
+        var run = Tool.Run(args);
+        Assert.Equal(ExitCode.Success, run.Code);
+        Assert.Contains("Usage:", run.Output, StringComparison.Ordinal);
+        Assert.Empty(run.Error);
+    }
+
+    [Fact]
+    public void Help_documents_the_exit_codes() => Assert.Contains("Exit codes: 0 success", Tool.Run("--help").Output.ReplaceLineEndings(" "), StringComparison.Ordinal);
+
+    [Fact]
+    public void An_unknown_option_is_named()
+    {
+        var run = Tool.Run("inspect", "model.onnx", "--verbos");
+        Assert.Equal(ExitCode.Usage, run.Code);
+        Assert.Contains("--verbos", run.Error, StringComparison.Ordinal);
+        Assert.Contains("See ulrl inspect --help.", run.Error, StringComparison.Ordinal);
+        Assert.Empty(run.Output);
+    }
+
+    [Fact]
+    public void A_misspelt_command_is_corrected()
+    {
+        var run = Tool.Run("inspct");
+        Assert.Equal(ExitCode.Usage, run.Code);
+        Assert.Contains("inspect", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Arguments_are_not_read_from_files()
+    {
+        var run = Tool.Run("inspect", "@model.onnx");
+        Assert.Equal(ExitCode.Model, run.Code);
+        Assert.Contains("@model.onnx", run.ErrorLine, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Names_from_files_cannot_drive_the_terminal()
+    {
+        using var folder = new ScratchFolder();
+        var bytes = File.ReadAllBytes(Tool.Example("preact_badnet_t0.onnx"));
+        var name = "conv1.weight"u8.ToArray();
+        var hostile = "\u001b[2J\nweigh"u8.ToArray().Concat("t"u8.ToArray()).Take(name.Length).ToArray();
+        for (var at = bytes.AsSpan().IndexOf(name); at >= 0; at = bytes.AsSpan().IndexOf(name))
+            hostile.CopyTo(bytes, at);
+        var run = Tool.Run("inspect", folder.Write("hostile.onnx", bytes));
+        Assert.DoesNotContain('\u001b', run.Output + run.Error);
+        Assert.Contains(@"\u{1b}[2J\u{a}weigh", run.Output + run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_process_prints_its_version()
+    {
+        var run = Tool.RunProcess("--version");
+        Assert.Equal(ExitCode.Success, run.Code);
+        Assert.Matches(@"^\d+\.\d+\.\d+", run.Output);
+    }
+
+    [Fact]
+    public void The_process_prints_JSON_alone_to_standard_output()
+    {
+        var run = Tool.RunProcess("evaluate", Tool.Example("preact_badnet_t0.onnx"), "--clean", Tool.Example("clean500.npz"), "--json");
+        Assert.Equal(ExitCode.Success, run.Code);
+        Assert.Equal(500, run.Json.GetProperty("samples").GetInt32());
+        Assert.Contains("note: ", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_process_reports_errors_by_its_exit_code()
+    {
+        var run = Tool.RunProcess("inspect", "missing.onnx");
+        Assert.Equal(ExitCode.Model, run.Code);
+        Assert.StartsWith("ulrl: ", run.ErrorLine, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", run.Error, StringComparison.Ordinal);
+    }
+}
