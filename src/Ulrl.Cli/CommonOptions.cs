@@ -12,6 +12,8 @@ internal static class CommonOptions
 {
     public static Argument<string> Model() => new("MODEL") { Description = "The classifier, an ONNX file." };
 
+    public static Option<string?> Classifier() => new("--classifier") { Description = "Initializer with the weights of the classifier layer, where it is not found by itself.", HelpName = "INITIALIZER" };
+
     public static Option<bool> Json() => new("--json") { Description = "Print the result as JSON, and nothing else, on standard output." };
 
     public static Option<bool> Force() => new("--force") { Description = "Allow the output to replace an input." };

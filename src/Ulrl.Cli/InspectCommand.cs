@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Spectre.Console;
 using Ulrl.Cli.Documents;
-using Ulrl.Training.Evaluation;
+using Ulrl.Training.Purification;
 using Ulrl.Training.Onnx;
 
 namespace Ulrl.Cli;
@@ -19,19 +19,20 @@ internal static class InspectCommand
             Description = "Shape of one sample, for a model that leaves dimensions open, for example 3,32,32.",
             HelpName = "D,D,D",
         };
-        var command = new Command("inspect", "Shows inputs, outputs, trainable parameters, and what is refused and why. Exit code 3 if the model cannot be purified.")
+        var classifier = CommonOptions.Classifier();
+        var command = new Command("inspect", "Shows inputs, outputs, the classifier layer, the trainable parameters, and what is refused and why. Exit code 3 if the model cannot be purified.")
         {
-            model, shape, json,
+            model, classifier, shape, json,
         };
         command.SetAction(parsed =>
         {
             var given = parsed.GetValue(shape) is { } text ? ParseShape(text) : null;
-            var found = ModelInspector.Inspect(OnnxModel.Load(parsed.GetRequiredValue(model)), given);
+            var found = ModelInspector.Inspect(OnnxModel.Load(parsed.GetRequiredValue(model)), given, parsed.GetValue(classifier));
             if (parsed.GetValue(json))
                 DocumentWriter.Write(terminal, InspectionDocument.Of(found), DocumentWriter.Default.InspectionDocument);
             else
                 Print(found, terminal);
-            return found.CanBeTrained ? ExitCode.Success : ExitCode.Model;
+            return found.CanBePurified ? ExitCode.Success : ExitCode.Model;
         });
         return command;
     }
@@ -50,9 +51,11 @@ internal static class InspectCommand
             facts.Add("logits", PlainText.Name(found.LogitsName) + " (the model ends in Softmax)");
         if (found.Classes is { } classes)
             facts.Add("classes", $"{classes}");
+        if (found.Classifier is { } layer)
+            facts.Add("classifier layer", $"{PlainText.Name(layer.Weight)}: {layer.Classes} neurons of {layer.Features} weights ({layer.Operator} node '{PlainText.Name(layer.Node)}'{(layer.Bias is null ? ", no biases" : "")})");
         facts.Add("initializers", $"{model.Initializers.Count} with {Count(model.Initializers.Sum(i => i.ElementCount))} values");
         facts.Add("trainable", $"{found.Trainable.Count} with {Count(found.TrainableCount)} parameters");
-        facts.Add("can be purified", found.CanBeTrained ? "yes" : "no");
+        facts.Add("can be purified", found.CanBePurified ? "yes" : "no");
         facts.Print(terminal);
         foreach (var refusal in found.Refusals)
             terminal.WriteLine("refused: " + PlainText.Line(refusal));

@@ -48,14 +48,14 @@ public class UlrlCommandTests
     public void Names_from_files_cannot_drive_the_terminal()
     {
         using var folder = new ScratchFolder();
-        var bytes = File.ReadAllBytes(Tool.Example("preact_badnet_t0.onnx"));
-        var name = "conv1.weight"u8.ToArray();
-        var hostile = "\u001b[2J\nweigh"u8.ToArray().Concat("t"u8.ToArray()).Take(name.Length).ToArray();
-        for (var at = bytes.AsSpan().IndexOf(name); at >= 0; at = bytes.AsSpan().IndexOf(name))
-            hostile.CopyTo(bytes, at);
-        var run = Tool.Run("inspect", folder.Write("hostile.onnx", bytes));
-        Assert.DoesNotContain('\u001b', run.Output + run.Error);
-        Assert.Contains(@"\u{1b}[2J\u{a}weigh", run.Output + run.Error, StringComparison.Ordinal);
+        var escape = Tool.Run("inspect", folder.Write("escape.onnx", Renamed("\u001b[2Jweightt"u8)));
+        Assert.Equal(ExitCode.Model, escape.Code);
+        Assert.DoesNotContain('\u001b', escape.Output + escape.Error);
+
+        var backwards = Tool.Run("inspect", folder.Write("backwards.onnx", Renamed("\u202e1.weightt"u8)));
+        Assert.Equal(ExitCode.Success, backwards.Code);
+        Assert.DoesNotContain('\u202e', backwards.Output + backwards.Error);
+        Assert.Contains(@"\u{202e}1.weightt", backwards.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -82,5 +82,16 @@ public class UlrlCommandTests
         Assert.Equal(ExitCode.Model, run.Code);
         Assert.StartsWith("ulrl: ", run.ErrorLine, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", run.Error, StringComparison.Ordinal);
+    }
+
+    // The example with another name, of as many bytes, for its first weight.
+    private static byte[] Renamed(ReadOnlySpan<byte> name)
+    {
+        var bytes = File.ReadAllBytes(Tool.Example("preact_badnet_t0.onnx"));
+        var given = "conv1.weight"u8;
+        Assert.Equal(given.Length, name.Length);
+        for (var at = bytes.AsSpan().IndexOf(given); at >= 0; at = bytes.AsSpan().IndexOf(given))
+            name.CopyTo(bytes.AsSpan(at));
+        return bytes;
     }
 }

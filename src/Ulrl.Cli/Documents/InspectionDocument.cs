@@ -1,4 +1,4 @@
-using Ulrl.Training.Evaluation;
+using Ulrl.Training.Purification;
 
 namespace Ulrl.Cli.Documents;
 
@@ -13,6 +13,7 @@ internal sealed record InspectionDocument(
     string? Logits,
     int? Classes,
     long? FixedBatch,
+    ClassifierDocument? Classifier,
     long ParameterCount,
     long TrainableCount,
     IReadOnlyList<TensorDocument> Trainable,
@@ -29,9 +30,10 @@ internal sealed record InspectionDocument(
         found.LogitsName,
         found.Classes,
         found.FixedBatch,
+        found.Classifier is { } c ? new ClassifierDocument(c.Weight, c.Bias, c.Operator, c.Node, c.Classes, c.Features) : null,
         found.Model.Initializers.Sum(i => i.ElementCount),
         found.TrainableCount,
         [.. found.Trainable.Select(TensorDocument.Of)],
-        found.CanBeTrained,
+        found.CanBePurified,
         found.Refusals);
 }

@@ -7,7 +7,7 @@ namespace Ulrl.Training.Evaluation;
 /// <param name="Classes">Accuracy of every class of the model, by class number; classes without samples included.</param>
 /// <param name="Predictions">Predicted class per sample: the first of the largest logits.</param>
 public sealed record CleanResult(
-    int Count, int Correct, double MeanCrossEntropy, IReadOnlyList<ClassAccuracy> Classes, IReadOnlyList<int> Predictions)
+    int Count, int Correct, double MeanCrossEntropy, IReadOnlyList<ClassResult> Classes, IReadOnlyList<int> Predictions)
 {
     /// <summary>Clean accuracy (CA, ACC): share of the samples classified right, 0 to 1.</summary>
     public double Accuracy => (double)Correct / Count;

@@ -78,7 +78,7 @@ public sealed class Evaluator : IDisposable
                 correct[samples.Labels[i]]++;
         }
 
-        var classes = count.Select((n, c) => new ClassAccuracy(c, n, correct[c])).ToArray();
+        var classes = count.Select((n, c) => new ClassResult(c, n, correct[c])).ToArray();
         return new CleanResult(samples.Count, correct.Sum(), answers.CrossEntropy, classes, answers.Predicted);
     }
 

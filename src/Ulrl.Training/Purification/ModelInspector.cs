@@ -2,7 +2,7 @@ using Ulrl.Training.Autodiff;
 using Ulrl.Training.Onnx;
 using Ulrl.Training.Runtime;
 
-namespace Ulrl.Training.Evaluation;
+namespace Ulrl.Training.Purification;
 
 /// <summary>Looks at a model without training it: differentiates it and says what stands in the way.</summary>
 public static class ModelInspector
@@ -10,11 +10,12 @@ public static class ModelInspector
     /// <summary>Inspects a model.</summary>
     /// <param name="model">The model.</param>
     /// <param name="sampleShape">Shape of one sample, for a model whose input leaves dimensions open; null for the model's own.</param>
+    /// <param name="classifier">Initializer with the classifier layer's weights; null to find it.</param>
     /// <returns>What was found; what is refused is part of it and raises no error.</returns>
-    public static ModelInspection Inspect(OnnxModel model, IReadOnlyList<int>? sampleShape = null)
+    public static ModelInspection Inspect(OnnxModel model, IReadOnlyList<int>? sampleShape = null, string? classifier = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        var found = new ModelInspection(model, null, null, null, null, null, null, [], []);
+        var found = new ModelInspection(model, null, null, null, null, null, null, null, [], []);
         try
         {
             var io = ModelInterface.Of(model, null);
@@ -30,11 +31,12 @@ public static class ModelInspector
             var trainable = forward.Trainable.ToHashSet(StringComparer.Ordinal);
             found = found with { Trainable = [.. model.Initializers.Where(i => trainable.Contains(i.Name))] };
             found = found with { Refusals = WithoutRule(forward) };
-            return found.CanBeTrained ? Differentiate(found, forward, Shape(io, sampleShape)) : found;
+            found = found with { Classifier = ClassifierLayer.Find(model, classifier) };
+            return found.CanBePurified ? Differentiate(found, forward, Shape(io, sampleShape)) : found;
         }
         catch (InvalidModelException e)
         {
-            return found with { Refusals = [e.Message] };
+            return found with { Refusals = [.. found.Refusals, e.Message] };
         }
     }
 

@@ -1,8 +1,8 @@
-using Ulrl.Training.Evaluation;
+using Ulrl.Training.Purification;
 using Ulrl.Training.Onnx;
 using Ulrl.Training.Onnx.Proto;
 
-namespace Ulrl.Training.Tests.Evaluation;
+namespace Ulrl.Training.Tests.Purification;
 
 public class ModelInspectorTests
 {
@@ -15,6 +15,7 @@ public class ModelInspectorTests
         Assert.Empty(found.Refusals);
         Assert.Equal(10, found.Classes);
         Assert.Equal("logits", found.OutputName);
+        Assert.Equal("linear.weight", found.Classifier!.Weight);
         Assert.Equal([3, 32, 32], found.SampleShape);
         Assert.Contains("linear.weight", found.Trainable.Select(i => i.Name));
         Assert.DoesNotContain(found.Trainable, i => i.Name.Contains("running", StringComparison.Ordinal));
