@@ -48,7 +48,7 @@ public class UlrlCommandTests
     public void Names_from_files_cannot_drive_the_terminal()
     {
         using var folder = new ScratchFolder();
-        var escape = Tool.Run("inspect", folder.Write("escape.onnx", Renamed("\u001b[2Jweightt"u8)));
+        var escape = Tool.Run("inspect", folder.Write("escape.onnx", Renamed("\u001b[2J.weightt"u8)));
         Assert.Equal(ExitCode.Model, escape.Code);
         Assert.DoesNotContain('\u001b', escape.Output + escape.Error);
 
