@@ -211,7 +211,7 @@ internal sealed class ForwardGraph
         foreach (var input in graph.Input)
         {
             if (input.Type?.TensorType?.Shape is not { Dim.Count: > 0 } shape) continue;
-            shape.Dim[0] = new TensorShapeProto.Types.Dimension { DimParam = "batch" };
+            shape.Dim[0] = new TensorShapeProto.Types.Dimension();
         }
 
         if (io.FixedBatch is not { } batch) return;

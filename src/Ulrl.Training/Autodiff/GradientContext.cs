@@ -53,6 +53,9 @@ internal sealed class GradientContext
 
     public Dim[] Shape(int input) => options.Probe.Shape(Node.Input[input]);
 
+    /// <summary>Elements per channel of an input [batch, channels, …], as a float scalar.</summary>
+    public Value ElementsPerChannel(int input) => options.Count.PerChannel(this[input], Shape(input));
+
     public Dim[] OutputShape(int output = 0) => options.Probe.Shape(Node.Output[output]);
 
     public Dim[] Shape(Value value) => options.Probe.Shape(value.Name);
@@ -129,18 +132,28 @@ internal sealed class GradientContext
         return rank == 2 ? vector : B.Op("Reshape", [vector, B.Ints(dims)]);
     }
 
-    /// <summary>Sums over every dimension but the channels. The inner dimensions go first: that order is the fast one.</summary>
-    public Value SumPerChannel(Value value, int rank)
+    /// <summary>
+    /// Sums a tensor [batch, channels, …] over every dimension but the channels: positions first, then samples,
+    /// as two reductions of matrices, the form that the runtime's kernels like best.
+    /// </summary>
+    public Value SumPerChannel(Value value, Dim[] shape)
     {
-        if (rank > 2)
-        {
-            var inner = new long[rank - 2];
-            for (var i = 0; i < inner.Length; i++) inner[i] = i + 2;
-            value = Sum(value, false, inner);
-        }
-
-        return Sum(value, false, 0);
+        if (!shape[1..].All(d => d.IsFixed)) return Sum(value, false, [0, .. Enumerable.Range(2, shape.Length - 2).Select(i => (long)i)]);
+        if (shape.Length == 2) return Sum(value, false, 0);
+        var rows = Sum(B.Op("Reshape", [value, B.Ints(-1, Positions(shape))]), false, 1);
+        return Sum(B.Op("Reshape", [rows, B.Ints(-1, shape[1].Size)]), false, 0);
     }
+
+    /// <summary>Dot products of two tensors [batch, channels, …] per channel, without a tensor of their products.</summary>
+    public Value DotPerChannel(Value a, Value b, Dim[] shape)
+    {
+        if (Portable || !shape[1..].All(d => d.IsFixed) || Positions(shape) == 1) return SumPerChannel(a * b, shape);
+        var rows = B.Ints(-1, 1, Positions(shape));
+        var dots = B.ContribOp("FusedMatMul", [B.Op("Reshape", [a, rows]), B.Op("Reshape", [b, rows])], ("transB", 1L));
+        return Sum(B.Op("Reshape", [dots, B.Ints(-1, shape[1].Size)]), false, 0);
+    }
+
+    private static long Positions(Dim[] shape) => shape[2..].Aggregate(1L, (n, d) => n * d.Size);
 
     /// <summary>The error for a node that is outside what its rule covers.</summary>
     public UnsupportedOperatorException Refuse(string reason) => new(Node.Label(), Node.OpType, Node.Domain, Opset, reason);

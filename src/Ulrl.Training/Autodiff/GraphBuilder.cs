@@ -94,7 +94,7 @@ internal sealed class GraphBuilder
         return this[tensor.Name];
     }
 
-    /// <summary>Adds a graph input; a dimension of −1 is the batch.</summary>
+    /// <summary>Adds a graph input; a dimension of −1 is left open.</summary>
     public Value Input(string name, DataType type, params ReadOnlySpan<long> dims)
     {
         names.Add(name);
@@ -109,9 +109,8 @@ internal sealed class GraphBuilder
         var shape = new TensorShapeProto();
         foreach (var dim in dims)
         {
-            shape.Dim.Add(dim < 0
-                ? new TensorShapeProto.Types.Dimension { DimParam = "batch" }
-                : new TensorShapeProto.Types.Dimension { DimValue = dim });
+            // A named dimension would let the runtime plan one buffer for tensors whose lives lie far apart, and hold it all along.
+            shape.Dim.Add(dim < 0 ? new TensorShapeProto.Types.Dimension() : new TensorShapeProto.Types.Dimension { DimValue = dim });
         }
 
         return new ValueInfoProto

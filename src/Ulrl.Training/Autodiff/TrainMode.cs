@@ -8,9 +8,10 @@ internal static class TrainMode
     /// <summary>Rewrites the graph in place.</summary>
     /// <param name="builder">Builder over the graph.</param>
     /// <param name="probe">Shapes of the graph.</param>
+    /// <param name="batch">Element counts that grow with the batch.</param>
     /// <param name="portable">Whether batch-norm is spelled out in elementary nodes, for providers whose kernel has no training mode.</param>
     /// <param name="dropoutSeed">Seed of the dropout masks; null leaves dropout off.</param>
-    public static TrainForm Apply(GraphBuilder builder, Probe probe, bool portable, int? dropoutSeed)
+    public static TrainForm Apply(GraphBuilder builder, Probe probe, BatchCount batch, bool portable, int? dropoutSeed)
     {
         var nodes = builder.Graph.Node.ToArray();
         builder.Graph.Node.Clear();
@@ -20,7 +21,7 @@ internal static class TrainMode
             builder.Graph.Node.Add(node);
             if (!node.IsStandard()) continue;
             if (node.OpType == "Dropout" && dropoutSeed is { } seed) TurnOn(node, builder, seed + builder.Graph.Node.Count);
-            else if (node.OpType == "BatchNormalization") Normalize(form, node, builder, probe.Shape(node.Input[0]), portable);
+            else if (node.OpType == "BatchNormalization") Normalize(form, node, builder, probe.Shape(node.Input[0]), batch, portable);
         }
 
         return form;
@@ -34,17 +35,16 @@ internal static class TrainMode
         node.Set("seed", (long)seed);
     }
 
-    private static void Normalize(TrainForm form, NodeProto node, GraphBuilder b, Dim[] shape, bool portable)
+    private static void Normalize(TrainForm form, NodeProto node, GraphBuilder b, Dim[] shape, BatchCount batch, bool portable)
     {
-        var channels = shape[1].Size;
         var (runningMean, runningVariance) = (b[node.Input[3]], b[node.Input[4]]);
         var momentum = node.Float("momentum", 0.9f);
         var (mean, variance) = portable ? Decompose(node, b, shape) : Fused(node, b);
         form.BatchStatistics.Add(node.Output[0], (mean, variance));
 
-        var count = b.Op("Cast", [b.Op("Size", [b[node.Input[0]]])], ("to", 1L)) / channels;
+        var count = batch.PerChannel(b[node.Input[0]], shape);
         var unbiased = variance * (count / b.Op("Max", [count - 1f, b.Scalar(1f)]));
-        Value Blend(Value running, Value batch) => (running * momentum) + (batch * (1f - momentum));
+        Value Blend(Value running, Value current) => (running * momentum) + (current * (1f - momentum));
         form.RunningStatistics.Add(new RunningStatistic(runningMean.Name, Blend(runningMean, mean)));
         form.RunningStatistics.Add(new RunningStatistic(runningVariance.Name, Blend(runningVariance, unbiased)));
     }

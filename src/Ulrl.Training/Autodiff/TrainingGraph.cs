@@ -1,3 +1,4 @@
+using Ulrl.Training.Autodiff.Rules;
 using Ulrl.Training.Onnx;
 using Ulrl.Training.Onnx.Proto;
 using DataType = Ulrl.Training.Onnx.Proto.TensorProto.Types.DataType;
@@ -104,9 +105,11 @@ internal sealed class TrainingGraph
             this.forward = forward;
             var graph = forward.Graph.Clone();
             Builder = new GraphBuilder(graph);
+            var count = new BatchCount(Builder, forward.Io.InputName);
             var form = options.Mode == NetworkMode.Train
-                ? TrainMode.Apply(Builder, probe, options.Portable, options.DropoutSeed)
+                ? TrainMode.Apply(Builder, probe, count, options.Portable, options.DropoutSeed)
                 : null;
+            var forwardNodes = graph.Node.Count;
             var logits = probe.Shape(forward.Logits);
             if (logits.Length != 2 || !logits[1].IsFixed || logits[0] != new Dim(Dim.FirstBatch, Dim.SecondBatch))
             {
@@ -119,8 +122,9 @@ internal sealed class TrainingGraph
             var terms = options.Objective.Emit(context);
             Report(terms, labels);
 
-            var backward = new Backward(Builder, new BackwardOptions(probe, forward.Opset, options.Portable, form));
+            var backward = new Backward(Builder, new BackwardOptions(probe, forward.Opset, options.Portable, count, form));
             var found = backward.Run(forward.Logits, terms.LogitsGradient, forward.Trainable);
+            if (!options.Portable) FastConvolutions.Apply(Builder, probe, forwardNodes);
             var gradients = new Dictionary<string, Value>(StringComparer.Ordinal);
             foreach (var name in forward.Trainable)
             {

@@ -31,6 +31,9 @@ internal static class OrtSessions
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
             IntraOpNumThreads = threads,
             InterOpNumThreads = 1,
+
+            // A pattern is one block for all tensors of a run, twice what lives at any time of a training step.
+            EnableMemoryPattern = false,
             GraphOptimizationLevel = optimise ? GraphOptimizationLevel.ORT_ENABLE_ALL : GraphOptimizationLevel.ORT_DISABLE_ALL,
         };
         if (device.Kind == DeviceKind.Cuda) options.AppendExecutionProvider_CUDA(device.Index);

@@ -9,7 +9,7 @@ internal static class ActivationRules
 
     public static void Register(GradientRules rules)
     {
-        rules.Add("Relu", g => g.Dy * g.Mask("Greater", g.Y, g.B.Scalar(0f)));
+        rules.Add("Relu", g => g.Dy * IsPositiveRelu(g));
         rules.Add("LeakyRelu", g => Piecewise(g, g.Float("alpha", 0.01f)));
         rules.Broadcasting("PRelu", PReluInput, g => g.Dy * g.B.Op("Min", [g[0], g.B.Scalar(0f)]));
         rules.Add("ThresholdedRelu", g => g.Dy * g.Mask("Greater", g[0], g.B.Scalar(g.Float("alpha", 1f))));
@@ -32,6 +32,11 @@ internal static class ActivationRules
     private static Value Where(GradientContext g, Value condition, Value yes, Value no) => g.B.Op("Where", [condition, yes, no]);
 
     private static Value IsPositive(GradientContext g, Value x) => g.B.Op("Greater", [x, g.B.Scalar(0f)]);
+
+    // 1 where the output is positive. min(1, y · largest number) is one pass over memory where a comparison and a cast are two.
+    private static Value IsPositiveRelu(GradientContext g) => g.Portable
+        ? g.Mask("Greater", g.Y, g.B.Scalar(0f))
+        : g.B.Op("HardSigmoid", [g.Y], ("alpha", 3e38f), ("beta", 0f));
 
     private static Value Piecewise(GradientContext g, float slope) => Where(g, IsPositive(g, g[0]), g.Dy, g.Dy * slope);
 

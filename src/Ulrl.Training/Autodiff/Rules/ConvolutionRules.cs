@@ -16,9 +16,19 @@ internal static class ConvolutionRules
         var weight = g.Shape(1);
         var window = Window.Of(g.Node, Spatial(weight), Spatial(g.Shape(0)), Spatial(g.OutputShape()));
         var results = new Value[g.Inputs];
-        if (g.Needs(0)) results[0] = ConvInput(g, window);
-        if (g.Needs(1)) results[1] = WeightGradient.Emit(g, g[0], g.Shape(0), g.Dy, g.OutputShape(), window, g.Int("group", 1), weight);
-        if (g.Needs(2)) results[2] = g.SumPerChannel(g.Dy, weight.Length);
+        if (!g.Portable && BilinearConvolution.Find(g.Node, g.Shape(0), weight, g.OutputShape()) is { } fast)
+        {
+            var dy = fast.OutputFrequencies(g.B, g.Dy);
+            if (g.Needs(1)) results[1] = fast.ByWeight(g.B, dy, g[0]);
+            if (g.Needs(0)) results[0] = fast.ByInput(g.B, dy, g[1]);
+        }
+        else
+        {
+            if (g.Needs(1)) results[1] = WeightGradient.Emit(g, g[0], g.Shape(0), g.Dy, g.OutputShape(), window, g.Int("group", 1), weight);
+            if (g.Needs(0)) results[0] = ConvInput(g, window);
+        }
+
+        if (g.Needs(2)) results[2] = g.SumPerChannel(g.Dy, g.OutputShape());
         return results;
     }
 
@@ -98,7 +108,7 @@ internal static class ConvolutionRules
         }
 
         if (g.Needs(1)) results[1] = WeightGradient.Emit(g, g.Dy, g.OutputShape(), g[0], g.Shape(0), window, g.Int("group", 1), weight);
-        if (g.Needs(2)) results[2] = g.SumPerChannel(g.Dy, weight.Length);
+        if (g.Needs(2)) results[2] = g.SumPerChannel(g.Dy, g.OutputShape());
         return results;
     }
 }

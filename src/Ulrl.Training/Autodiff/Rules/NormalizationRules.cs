@@ -32,21 +32,22 @@ internal static class NormalizationRules
         var results = new Value[g.Inputs];
         var needStatistics = train && g.Needs(0);
         Value dBias = default, dScale = default;
-        if (g.Needs(2) || g.Needs(1) || needStatistics) dBias = g.SumPerChannel(g.Dy, shape.Length);
-        if (g.Needs(1) || needStatistics) dScale = (g.SumPerChannel(g.Dy * g[0], shape.Length) - (mean * dBias)) * inverse;
+        if (g.Needs(2) || g.Needs(1) || needStatistics) dBias = g.SumPerChannel(g.Dy, shape);
+        if (g.Needs(1) || needStatistics) dScale = (g.DotPerChannel(g.Dy, g[0], shape) - (mean * dBias)) * inverse;
         if (g.Needs(0))
         {
             var a = g[1] * inverse;
-            var scaled = g.Dy * g.PerChannel(a, shape.Length);
             if (train)
             {
-                var perChannel = g.Cast(g.B.Op("Size", [g[0]])) / channels;
-                var b = -(a * inverse * dScale / perChannel);
-                var c = -((a * dBias / perChannel) + (b * mean));
-                scaled += Affine(g, g[0], b, c, channels);
+                var share = a / g.ElementsPerChannel(0);
+                var b = -(share * inverse * dScale);
+                var c = -((share * dBias) + (b * mean));
+                results[0] = Affine(g, g.Dy, a, c, channels) + Affine(g, g[0], b, g.B.Filled(0f, channels), channels);
             }
-
-            results[0] = scaled;
+            else
+            {
+                results[0] = Affine(g, g.Dy, a, g.B.Filled(0f, channels), channels);
+            }
         }
 
         if (g.Needs(1)) results[1] = dScale;
@@ -79,8 +80,8 @@ internal static class NormalizationRules
         var (normalized, inverse) = Normalize(g, g[0], g.Float("epsilon", 1e-5f), axes);
         var results = new Value[3];
         if (g.Needs(0)) results[0] = Centred(g, g.Dy * g.PerChannel(g[1], rank), normalized, inverse, axes);
-        if (g.Needs(1)) results[1] = g.SumPerChannel(g.Dy * normalized, rank);
-        if (g.Needs(2)) results[2] = g.SumPerChannel(g.Dy, rank);
+        if (g.Needs(1)) results[1] = g.SumPerChannel(g.Dy * normalized, g.Shape(0));
+        if (g.Needs(2)) results[2] = g.SumPerChannel(g.Dy, g.Shape(0));
         return results;
     }
 
@@ -127,7 +128,7 @@ internal static class NormalizationRules
             results[0] = g.ReshapeLike(Centred(g, scaled, normalized, inverse, [2]), g[0]);
         }
 
-        Value Parameter(Value v) => perGroup ? g.Sum(Grouped(v), false, 0, 2) : g.SumPerChannel(v, shape.Length);
+        Value Parameter(Value v) => perGroup ? g.Sum(Grouped(v), false, 0, 2) : g.SumPerChannel(v, shape);
         if (g.Needs(1)) results[1] = Parameter(g.Dy * g.ReshapeLike(normalized, g[0]));
         if (g.Needs(2)) results[2] = Parameter(g.Dy);
         return results;

@@ -4,8 +4,42 @@ namespace Ulrl.Training.Autodiff.Rules;
 /// Gradient of a (transposed) convolution by its weights: for every kernel offset the product of the dense side,
 /// shifted by the offset, with the strided side, summed over samples and positions.
 /// </summary>
-internal static class WeightGradient
+/// <remarks>Which way is the fastest depends on the shape; the bounds were measured on the CPU provider.</remarks>
+internal sealed class WeightGradient
 {
+    // Up to this many channels shifting both sides saves more than its copies cost.
+    private const long FewChannels = 16;
+
+    // Up to this many rows of unfolded patches (three channels with 7×7 kernels) one product beats one per offset.
+    private const long FewPatchRows = 160;
+
+    private readonly GradientContext g;
+    private readonly Value dense;
+    private readonly Dim[] denseShape;
+    private readonly Value strided;
+    private readonly Dim[] stridedShape;
+    private readonly Window window;
+    private readonly long group;
+    private readonly long rows;
+    private readonly long columns;
+    private readonly long positions;
+
+    private WeightGradient(GradientContext g, Value dense, Dim[] denseShape, Value strided, Dim[] stridedShape, Window window, long group)
+    {
+        this.g = g;
+        this.dense = dense;
+        this.denseShape = denseShape;
+        this.strided = strided;
+        this.stridedShape = stridedShape;
+        this.window = window;
+        this.group = group;
+        rows = stridedShape[1].Size / group;
+        columns = denseShape[1].Size / group;
+        positions = stridedShape[2..].Aggregate(1L, (n, d) => n * d.Size);
+    }
+
+    private GraphBuilder B => g.B;
+
     /// <param name="g">The node.</param>
     /// <param name="dense">Tensor that the window slides over: the input of Conv, the output gradient of ConvTranspose.</param>
     /// <param name="denseShape">Its shape.</param>
@@ -16,52 +50,121 @@ internal static class WeightGradient
     /// <param name="weight">Shape of the weights, [strided channels, dense channels / group, kernel…].</param>
     public static Value Emit(GradientContext g, Value dense, Dim[] denseShape, Value strided, Dim[] stridedShape, Window window, long group, Dim[] weight)
     {
-        var b = g.B;
-        var rows = stridedShape[1].Size / group;
-        var columns = denseShape[1].Size / group;
-        var positions = stridedShape[2..].Aggregate(1L, (n, d) => n * d.Size);
-        var padded = Pad(g, dense, denseShape, stridedShape, window);
-        var depthwise = rows == 1 && columns == 1;
-        var left = depthwise ? strided : b.Op("Reshape", [strided, b.Ints(-1, group, rows, positions)]);
-        var taps = new List<Value>();
-        foreach (var offset in window.Offsets())
-        {
-            var shifted = Shift(g, padded, stridedShape, window, offset);
-            if (depthwise)
-            {
-                taps.Add(b.Op("Unsqueeze", [g.SumPerChannel(strided * shifted, stridedShape.Length), b.Ints(1, 2)]));
-                continue;
-            }
-
-            var right = b.Op("Reshape", [shifted, b.Ints(-1, group, columns, positions)]);
-            var product = Product(g, left, right);
-            taps.Add(b.Op("Unsqueeze", [b.Op("Reshape", [g.Sum(product, false, 0), b.Ints(group * rows, columns)]), b.Ints(2)]));
-        }
-
-        var joined = taps.Count == 1 ? taps[0] : b.Op("Concat", [.. taps], ("axis", 2L));
-        return b.Op("Reshape", [joined, b.Ints([.. weight.Select(d => d.Size)])]);
+        var emitter = new WeightGradient(g, dense, denseShape, strided, stridedShape, window, group);
+        var gradient = emitter.Choose();
+        return g.B.Op("Reshape", [gradient, g.B.Ints([.. weight.Select(d => d.Size)])]);
     }
 
-    // left · rightᵀ per sample and group.
-    private static Value Product(GradientContext g, Value left, Value right) => g.Portable
-        ? g.B.Op("MatMul", [left, g.B.Op("Transpose", [right], ("perm", new long[] { 0, 1, 3, 2 }))])
-        : g.B.ContribOp("FusedMatMul", [left, right], ("transB", 1L));
-
-    private static Value Pad(GradientContext g, Value dense, Dim[] denseShape, Dim[] stridedShape, Window window)
+    private Value Choose()
     {
-        var rank = denseShape.Length;
-        var pads = new long[2 * rank];
+        if (rows == 1 && columns == 1) return Depthwise();
+        if (group == 1 && window.Taps > 1 && columns * window.Taps <= FewPatchRows) return Unfolded();
+        if (group == 1 && window.Rank == 2 && window.Taps > 1 && window.IsUnitStride && Math.Max(rows, columns) <= FewChannels && ReachesFit()) return ShiftedBothWays();
+
+        // Per sample, products the size of the weights; over the whole batch, transposed copies of both sides.
+        return group == 1 && rows * columns > positions * (rows + columns) ? OverBatch() : PerSample();
+    }
+
+    private Value Depthwise()
+    {
+        var padded = Pad();
+        var taps = window.Offsets().Select(offset => B.Op("Unsqueeze", [g.DotPerChannel(strided, Shift(padded, offset), stridedShape), B.Ints(1)]));
+        return Join([.. taps], 1);
+    }
+
+    private Value PerSample()
+    {
+        var padded = Pad();
+        var left = B.Op("Reshape", [strided, B.Ints(-1, group, rows, positions)]);
+        return Join([.. window.Offsets().Select(offset => Tap(left, Shift(padded, offset)))], 2);
+
+        Value Tap(Value left, Value shifted)
+        {
+            var product = Product(left, B.Op("Reshape", [shifted, B.Ints(-1, group, columns, positions)]), 4);
+            return B.Op("Reshape", [g.Sum(product, false, 0), B.Ints(rows * group, columns, 1)]);
+        }
+    }
+
+    private Value OverBatch()
+    {
+        var left = ByChannel(strided, rows);
+        var padded = Pad();
+        return Join([.. window.Offsets().Select(offset => B.Op("Unsqueeze", [Product(left, ByChannel(Shift(padded, offset), columns), 2), B.Ints(2)]))], 2);
+
+        Value ByChannel(Value value, long channels)
+        {
+            var order = Enumerable.Range(0, stridedShape.Length).Select(i => (long)i).ToArray();
+            (order[0], order[1]) = (1, 0);
+            return B.Op("Reshape", [B.Op("Transpose", [value], ("perm", order)), B.Ints(channels, -1)]);
+        }
+    }
+
+    // im2col: every offset's copy of the dense side below the other, one product per sample.
+    private Value Unfolded()
+    {
+        var padded = Pad();
+        var patches = B.Op("Concat", [.. window.Offsets().Select(offset => Shift(padded, offset))], ("axis", 1L));
+        var left = B.Op("Reshape", [strided, B.Ints(-1, rows, positions)]);
+        var product = Product(left, B.Op("Reshape", [patches, B.Ints(-1, window.Taps * columns, positions)]), 3);
+        var summed = B.Op("Reshape", [g.Sum(product, false, 0), B.Ints(rows, window.Taps, columns)]);
+        return B.Op("Transpose", [summed], ("perm", new long[] { 0, 2, 1 }));
+    }
+
+    // The dense side shifted along the height, the strided side against it along the width: kh + kw copies instead of kh·kw.
+    private Value ShiftedBothWays()
+    {
+        var (kh, kw) = (window.Kernel[0], window.Kernel[1]);
+        var (height, width) = (stridedShape[2].Size, denseShape[3].Size);
+        var dilation = window.Dilations[1];
+        var reach = (kw - 1) * dilation;
+        var tall = PadTo(dense, [window.PadsBegin[0], 0], [window.PadsEnd[0], 0]);
+        var wide = PadTo(strided, [0, reach - window.PadsBegin[1]], [0, reach - window.PadsEnd[1]]);
+        var down = Enumerable.Range(0, (int)kh).Select(i => Slice(tall, 2, i * window.Dilations[0], height));
+        var across = Enumerable.Range(0, (int)kw).Select(j => Slice(wide, 3, reach - (j * dilation), width));
+        var left = B.Op("Reshape", [B.Op("Concat", [.. across], ("axis", 1L)), B.Ints(-1, kw * rows, height * width)]);
+        var right = B.Op("Reshape", [B.Op("Concat", [.. down], ("axis", 1L)), B.Ints(-1, kh * columns, height * width)]);
+        var summed = B.Op("Reshape", [g.Sum(Product(left, right, 3), false, 0), B.Ints(kw, rows, kh, columns)]);
+        return B.Op("Transpose", [summed], ("perm", new long[] { 1, 3, 2, 0 }));
+
+        Value Slice(Value value, long axis, long start, long size) =>
+            B.Op("Slice", [value, B.Ints(start), B.Ints(start + size), B.Ints(axis)]);
+    }
+
+    private bool ReachesFit()
+    {
+        var reach = (window.Kernel[1] - 1) * window.Dilations[1];
+        return reach >= window.PadsBegin[1] && reach >= window.PadsEnd[1]
+            && stridedShape[3].Size == denseShape[3].Size + window.PadsBegin[1] + window.PadsEnd[1] - reach
+            && stridedShape[2].Size == denseShape[2].Size + window.PadsBegin[0] + window.PadsEnd[0] - ((window.Kernel[0] - 1) * window.Dilations[0]);
+    }
+
+    private Value Join(Value[] taps, long axis) => taps.Length == 1 ? taps[0] : B.Op("Concat", taps, ("axis", axis));
+
+    // left · rightᵀ, batched over the leading dimensions.
+    private Value Product(Value left, Value right, int rank)
+    {
+        if (!g.Portable) return B.ContribOp("FusedMatMul", [left, right], ("transB", 1L));
+        var order = Enumerable.Range(0, rank).Select(i => (long)i).ToArray();
+        (order[^1], order[^2]) = (order[^2], order[^1]);
+        return B.Op("MatMul", [left, B.Op("Transpose", [right], ("perm", order))]);
+    }
+
+    private Value Pad()
+    {
+        var ends = new long[window.Rank];
         for (var i = 0; i < window.Rank; i++)
         {
-            pads[2 + i] = window.PadsBegin[i];
             var reach = ((stridedShape[2 + i].Size - 1) * window.Strides[i]) + ((window.Kernel[i] - 1) * window.Dilations[i]) + 1;
-            pads[rank + 2 + i] = Math.Max(0, reach - denseShape[2 + i].Size - window.PadsBegin[i]);
+            ends[i] = Math.Max(0, reach - denseShape[2 + i].Size - window.PadsBegin[i]);
         }
 
-        return pads.All(p => p == 0) ? dense : g.B.Op("Pad", [dense, g.B.Ints(pads)]);
+        return PadTo(dense, window.PadsBegin, ends);
     }
 
-    private static Value Shift(GradientContext g, Value padded, Dim[] stridedShape, Window window, long[] offset)
+    private Value PadTo(Value value, long[] begin, long[] end) =>
+        begin.All(p => p == 0) && end.All(p => p == 0) ? value : B.Op("Pad", [value, B.Ints([0, 0, .. begin, 0, 0, .. end])]);
+
+    private Value Shift(Value padded, long[] offset)
     {
         var starts = new long[window.Rank];
         var ends = new long[window.Rank];
@@ -73,6 +176,6 @@ internal static class WeightGradient
             ends[i] = starts[i] + ((stridedShape[2 + i].Size - 1) * window.Strides[i]) + 1;
         }
 
-        return g.B.Op("Slice", [padded, g.B.Ints(starts), g.B.Ints(ends), g.B.Ints(axes), g.B.Ints(window.Strides)]);
+        return B.Op("Slice", [padded, B.Ints(starts), B.Ints(ends), B.Ints(axes), B.Ints(window.Strides)]);
     }
 }
