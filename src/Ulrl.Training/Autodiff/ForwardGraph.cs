@@ -44,6 +44,12 @@ internal sealed class ForwardGraph
     /// <summary>Initializers that training may change, in graph order.</summary>
     public required IReadOnlyList<string> Trainable { get; init; }
 
+    /// <summary>
+    /// Running statistics that shared their initializer with something else and got one of their own, by its name:
+    /// the output of their batch-norm and the position of their input.
+    /// </summary>
+    public required IReadOnlyDictionary<string, (string NodeOutput, int Input)> SplitStatistics { get; init; }
+
     public static ForwardGraph Create(OnnxModel model, string? outputName = null)
     {
         var proto = model.Proto.Clone();
@@ -62,12 +68,13 @@ internal sealed class ForwardGraph
         var trainable = TrainableInitializers.Of(graph, io.InputName);
         ConstantsToInitializers(graph);
         ToSinglePrecision(graph);
+        var split = SplitSharedStatistics(graph);
         var upgraded = OpsetUpgrade.Apply(graph, opset);
         FreeBatch(graph, io);
         foreach (var node in graph.Node) ToInference(node);
         graph.ValueInfo.Clear();
         graph.Output.Clear();
-        return new ForwardGraph(graph, upgraded, logits, io) { Trainable = trainable };
+        return new ForwardGraph(graph, upgraded, logits, io) { Trainable = trainable, SplitStatistics = split };
     }
 
     /// <summary>A runnable model of a graph derived from this one.</summary>
@@ -156,6 +163,37 @@ internal sealed class ForwardGraph
             "value_ints" => TensorData.Create("", [value.Ints.Count], value.Ints.ToArray()),
             _ => null,
         };
+    }
+
+    // Exporters merge equal initializers and read them through Identity, so that one tensor may be a weight here and a
+    // running statistic there. Training moves them apart: a shared statistic becomes an initializer of its own.
+    private static Dictionary<string, (string NodeOutput, int Input)> SplitSharedStatistics(GraphProto graph)
+    {
+        var tensors = graph.Initializer.ToDictionary(t => t.Name, StringComparer.Ordinal);
+        var copies = graph.Node.Where(n => n.OpType == "Identity").ToDictionary(n => n.Output[0], n => n.Input[0], StringComparer.Ordinal);
+        var uses = graph.Node.SelectMany(n => n.Input).GroupBy(i => i, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count(), StringComparer.Ordinal);
+        var split = new Dictionary<string, (string, int)>(StringComparer.Ordinal);
+        foreach (var node in graph.Node.Where(n => n.OpType == "BatchNormalization"))
+        {
+            for (var position = 3; position <= 4; position++)
+            {
+                var name = node.Input[position];
+                while (copies.TryGetValue(name, out var source)) name = source;
+                if (!tensors.TryGetValue(name, out var tensor))
+                {
+                    throw new InvalidModelException($"node '{node.Label()}': its running statistic '{node.Input[position]}' is no initializer; export the model with its statistics as constants.");
+                }
+
+                if (name == node.Input[position] && uses[name] == 1) continue;
+                var own = tensor.Clone();
+                own.Name = $"{node.Output[0]}/{(position == 3 ? "running_mean" : "running_var")}";
+                graph.Initializer.Add(own);
+                node.Input[position] = own.Name;
+                split.Add(own.Name, (node.Output[0], position));
+            }
+        }
+
+        return split;
     }
 
     private static bool IsHalf(int type) => (DataType)type is DataType.Float16 or DataType.Bfloat16 or DataType.Double;

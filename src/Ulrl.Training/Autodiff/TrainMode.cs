@@ -50,12 +50,13 @@ internal static class TrainMode
     }
 
     // With momentum 0 the node gives the batch's own mean and population variance. The runtime writes them over the
-    // buffers of its running statistics, so each node gets buffers of its own.
+    // buffers of its running statistics, so each node gets fresh ones; made from statistics that no other node has, they
+    // are not merged as common subexpressions.
     private static (Value Mean, Value Variance) Fused(NodeProto node, GraphBuilder b)
     {
         b.Graph.Node.RemoveAt(b.Graph.Node.Count - 1);
-        node.Input[3] = (-b[node.Input[1]]).Name;
-        node.Input[4] = (-b[node.Input[2]]).Name;
+        node.Input[3] = (-b[node.Input[3]]).Name;
+        node.Input[4] = (-b[node.Input[4]]).Name;
         b.Graph.Node.Add(node);
         node.Set("momentum", 0f);
         node.Set("training_mode", 1L);

@@ -85,7 +85,7 @@ public static class Purifier
             var (unlearning, neurons) = Unlearn();
             var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
             var (relearning, state, parameters) = Relearn(suspicious);
-            var purified = ParameterWriter.Write(model, state);
+            var purified = ParameterWriter.Write(model, forward, state);
 
             var watch = Stopwatch.StartNew();
             var before = CorrectPerClass(model);

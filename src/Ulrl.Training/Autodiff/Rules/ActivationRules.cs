@@ -49,12 +49,12 @@ internal static class ActivationRules
     private static Value Inside(GradientContext g, Value x, float low, float high) =>
         g.Cast(g.B.Op("And", [g.B.Op("Greater", [x, g.B.Scalar(low)]), g.B.Op("Less", [x, g.B.Scalar(high)])]));
 
-    // Bounds included, as torch.clamp has it.
+    // Zero on the bounds, as torch.nn.ReLU6 and Hardtanh have it, which exporters write as Clip.
     private static Value Clip(GradientContext g)
     {
         var gradient = g.Dy;
-        if (g[1].IsPresent) gradient *= g.Mask("GreaterOrEqual", g[0], g[1]);
-        if (g[2].IsPresent) gradient *= g.Mask("LessOrEqual", g[0], g[2]);
+        if (g[1].IsPresent) gradient *= g.Mask("Greater", g[0], g[1]);
+        if (g[2].IsPresent) gradient *= g.Mask("Less", g[0], g[2]);
         return gradient;
     }
 

@@ -1,0 +1,105 @@
+using Ulrl.Training.Autodiff;
+using Ulrl.Training.Onnx;
+using Ulrl.Training.Onnx.Proto;
+using DataType = Ulrl.Training.Onnx.Proto.TensorProto.Types.DataType;
+
+namespace Ulrl.Training.Tests.Purification;
+
+/// <summary>The same network as other exporters write it.</summary>
+internal static class ModelVariants
+{
+    /// <summary>With a Softmax behind the logits.</summary>
+    public static OnnxModel WithSoftmax(OnnxModel model)
+    {
+        var copy = model.Clone();
+        var graph = copy.Proto.Graph;
+        var node = GraphBuilder.Node("", "Softmax", [], [("axis", 1L)]);
+        node.Input.Add(graph.Output[0].Name);
+        node.Output.Add("probabilities");
+        graph.Node.Add(node);
+        graph.Output[0].Name = "probabilities";
+        return copy;
+    }
+
+    /// <summary>With half-precision weights, input and output.</summary>
+    public static OnnxModel InHalfPrecision(OnnxModel model)
+    {
+        var copy = model.Clone();
+        var graph = copy.Proto.Graph;
+        for (var i = 0; i < graph.Initializer.Count; i++)
+        {
+            var tensor = graph.Initializer[i];
+            if (tensor.DataType != (int)DataType.Float) continue;
+            var values = TensorData.ReadFloats(tensor);
+            tensor.DataType = (int)DataType.Float16;
+            TensorData.WriteFloats(tensor, values);
+        }
+
+        foreach (var value in graph.Input.Concat(graph.Output)) value.Type.TensorType.ElemType = (int)DataType.Float16;
+        graph.ValueInfo.Clear();
+        return copy;
+    }
+
+    /// <summary>With the batch size fixed in the input and repeated in a Reshape instead of Flatten.</summary>
+    public static OnnxModel WithFixedBatch(OnnxModel model, int batch)
+    {
+        var copy = model.Clone();
+        var graph = copy.Proto.Graph;
+        graph.Input[0].Type.TensorType.Shape.Dim[0] = new TensorShapeProto.Types.Dimension { DimValue = batch };
+        graph.Output[0].Type.TensorType.Shape.Dim[0] = new TensorShapeProto.Types.Dimension { DimValue = batch };
+        var flatten = graph.Node.Single(n => n.OpType == "Flatten");
+        flatten.OpType = "Reshape";
+        flatten.Unset("axis");
+        graph.Initializer.Add(TensorData.Create("flat", [2], [batch, -1L]));
+        flatten.Input.Add("flat");
+        return copy;
+    }
+
+    /// <summary>With the classifier layer as a 1×1 convolution before the pooling.</summary>
+    public static OnnxModel WithConvolutionalClassifier(OnnxModel model)
+    {
+        var copy = model.Clone();
+        var graph = copy.Proto.Graph;
+        var pool = graph.Node.Single(n => n.OpType == "GlobalAveragePool");
+        var flatten = graph.Node.Single(n => n.OpType == "Flatten");
+        var gemm = graph.Node.Single(n => n.OpType == "Gemm");
+        var weight = graph.Initializer.Single(t => t.Name == gemm.Input[1]);
+        weight.Dims.Add(1);
+        weight.Dims.Add(1);
+        var conv = GraphBuilder.Node("", "Conv", [], [("kernel_shape", new long[] { 1, 1 })]);
+        conv.Input.Add([pool.Input[0], gemm.Input[1], gemm.Input[2]]);
+        conv.Output.Add("class_maps");
+        pool.Input[0] = "class_maps";
+        flatten.Output[0] = gemm.Output[0];
+        graph.Node.Remove(gemm);
+        graph.Node.Insert(graph.Node.IndexOf(pool), conv);
+        return copy;
+    }
+
+    /// <summary>With the classifier layer as MatMul and Add, its weight [features, classes].</summary>
+    public static OnnxModel WithMatMulClassifier(OnnxModel model)
+    {
+        var copy = model.Clone();
+        var graph = copy.Proto.Graph;
+        var gemm = graph.Node.Single(n => n.OpType == "Gemm");
+        var weight = graph.Initializer.Single(t => t.Name == gemm.Input[1]);
+        var (classes, features) = ((int)weight.Dims[0], (int)weight.Dims[1]);
+        var rows = TensorData.ReadFloats(weight);
+        var columns = new float[rows.Length];
+        for (var c = 0; c < classes; c++)
+        {
+            for (var f = 0; f < features; f++) columns[(f * classes) + c] = rows[(c * features) + f];
+        }
+
+        graph.Initializer[graph.Initializer.IndexOf(weight)] = TensorData.Create(weight.Name, [features, classes], columns);
+        var add = GraphBuilder.Node("", "Add", [], []);
+        add.Input.Add(["product", gemm.Input[2]]);
+        add.Output.Add(gemm.Output[0]);
+        graph.Node.Add(add);
+        gemm.OpType = "MatMul";
+        gemm.Attribute.Clear();
+        gemm.Input.RemoveAt(2);
+        gemm.Output[0] = "product";
+        return copy;
+    }
+}
