@@ -20,9 +20,9 @@ internal sealed class EvaluationForm
 
     public ModelInterface Io { get; }
 
-    public static EvaluationForm Of(OnnxModel model)
+    public static EvaluationForm Of(OnnxModel model, string? outputName)
     {
-        var io = ModelInterface.Of(model, null);
+        var io = ModelInterface.Of(model, outputName);
         if (io.FixedBatch > LargestFixedBatch)
             throw new InvalidModelException($"{model.Label}: input '{io.InputName}' takes {io.FixedBatch} samples at once, at most {LargestFixedBatch} are supported; export the model with a dynamic batch dimension.");
         var copy = model.Clone();

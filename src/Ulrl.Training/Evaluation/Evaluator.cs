@@ -23,15 +23,16 @@ public sealed class Evaluator : IDisposable
     /// <param name="threads">CPU threads; 0, the default, for one per core.</param>
     /// <param name="batchSize">Samples per run, 1 or more; where the model fixes its batch, that counts. Default 128.</param>
     /// <param name="notice">Told in one line why <c>auto</c> took the CPU.</param>
+    /// <param name="outputName">Output that holds the logits or probabilities; null, the default, for the first.</param>
     /// <exception cref="InvalidModelException">The model is no such classifier, or ONNX Runtime refuses it.</exception>
     /// <exception cref="DeviceException">The device cannot be used.</exception>
-    public Evaluator(OnnxModel model, Device? device = null, int threads = 0, int batchSize = 128, Action<string>? notice = null)
+    public Evaluator(OnnxModel model, Device? device = null, int threads = 0, int batchSize = 128, Action<string>? notice = null, string? outputName = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
         label = model.Label;
-        form = EvaluationForm.Of(model);
+        form = EvaluationForm.Of(model, outputName);
         this.batchSize = (int)(form.Io.FixedBatch ?? batchSize);
         var settled = OrtSessions.Resolve(device ?? Device.Cpu, notice);
         try

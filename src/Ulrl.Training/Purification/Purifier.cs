@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Ulrl.Training.Autodiff;
 using Ulrl.Training.Data;
+using Ulrl.Training.Evaluation;
 using Ulrl.Training.Onnx;
 using Ulrl.Training.Runtime;
 
@@ -88,8 +89,8 @@ public static class Purifier
             var purified = ParameterWriter.Write(model, forward, state);
 
             var watch = Stopwatch.StartNew();
-            var before = CorrectPerClass(model);
-            var after = CorrectPerClass(purified);
+            var before = Evaluate(model);
+            var after = Evaluate(purified);
             var classes = PerClass(before, after);
             var report = new PurificationReport
             {
@@ -105,8 +106,8 @@ public static class Purifier
                 Relearning = relearning,
                 PreparationSeconds = preparationSeconds,
                 EvaluationSeconds = watch.Elapsed.TotalSeconds,
-                AccuracyBefore = (double)before.Sum() / clean.Count,
-                AccuracyAfter = (double)after.Sum() / clean.Count,
+                AccuracyBefore = before.Accuracy,
+                AccuracyAfter = after.Accuracy,
                 Classes = classes,
                 Warnings = PurificationWarnings.Of(neurons, classes, unlearning, options),
             };
@@ -187,17 +188,13 @@ public static class Purifier
         private float RelearningRate(int epoch) =>
             (float)(0.5 * options.RelearningLearningRate * (1 + Math.Cos(Math.PI * epoch / options.RelearningEpochs)));
 
-        private int[] CorrectPerClass(OnnxModel candidate)
+        private CleanResult Evaluate(OnnxModel candidate)
         {
-            cancellation.ThrowIfCancellationRequested();
-            return CleanCheck.CorrectPerClass(candidate, forward.Io.OutputName, clean, layer.Classes, device, options.Threads);
+            using var evaluator = new Evaluator(candidate, device, options.Threads, options.BatchSize, outputName: options.OutputName);
+            return evaluator.EvaluateClean(clean, cancellation);
         }
 
-        private ClassAccuracy[] PerClass(int[] before, int[] after)
-        {
-            var samples = new int[layer.Classes];
-            foreach (var label in clean.Labels) samples[label]++;
-            return [.. samples.Select((n, c) => new ClassAccuracy(c, n, n == 0 ? null : (double)before[c] / n, n == 0 ? null : (double)after[c] / n))];
-        }
+        private static ClassAccuracy[] PerClass(CleanResult before, CleanResult after) =>
+            [.. before.Classes.Zip(after.Classes, (b, a) => new ClassAccuracy(b.Class, b.Count, b.Count == 0 ? null : b.Accuracy, a.Count == 0 ? null : a.Accuracy))];
     }
 }

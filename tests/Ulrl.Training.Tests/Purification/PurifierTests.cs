@@ -113,7 +113,7 @@ public sealed class PurifierTests
         var notices = new List<string>();
         var report = Purifier.Purify(Example.Model(), Example.Clean(64), Example.Short with { Device = Device.Auto }, notice: notices.Add).Report;
         Assert.Equal("cpu", report.Device);
-        Assert.Contains("on the CPU", Assert.Single(notices), StringComparison.Ordinal);
+        Assert.Contains("the CPU is used", Assert.Single(notices), StringComparison.Ordinal);
     }
 
     [Fact]
