@@ -32,13 +32,16 @@ internal static class TrainableInitializers
         ["PRelu"] = [1],
     };
 
+    // Names that exporters and their users give to the constants that normalise an image.
+    private static readonly string[] PreprocessingNames = ["mean", "std", "var", "norm", "scale", "offset", "shift", "const"];
+
     public static IReadOnlyList<string> Of(GraphProto graph, string input)
     {
         var tensors = graph.Initializer.ToDictionary(t => t.Name, StringComparer.Ordinal);
         var constants = graph.Node
             .Where(n => n.OpType == "Constant" && n.IsStandard() && n.Find("value") is not null)
             .ToDictionary(n => n.Output[0], n => n.Find("value")!.T, StringComparer.Ordinal);
-        var excluded = Excluded(graph, input);
+        var excluded = Excluded(graph, input, tensors);
         var found = new List<string>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var node in graph.Node)
@@ -47,7 +50,7 @@ internal static class TrainableInitializers
             {
                 var name = node.Input[i];
                 var learned = tensors.TryGetValue(name, out var tensor)
-                    ? tensor.Dims.Count > 0 || !IsFolded(name)
+                    ? !IsFolded(name) || At(Weights, node, i)
                     : constants.TryGetValue(name, out tensor) && At(Weights, node, i) && tensor.Dims.Count > 0;
                 if (learned && IsFloat(tensor!) && !excluded.Contains(name) && seen.Add(name)) found.Add(name);
             }
@@ -62,11 +65,12 @@ internal static class TrainableInitializers
     private static bool IsFloat(TensorProto tensor) =>
         (DataType)tensor.DataType is DataType.Float or DataType.Float16 or DataType.Bfloat16 or DataType.Double;
 
-    // PyTorch's exporter names folded constants "onnx::Mul_12" or by a bare number; a learned scalar has its attribute path.
+    // PyTorch's exporter names what it folded "onnx::Mul_12" or by a bare number: a weight where it stands for one
+    // (transposed, or with batch-norm folded in), else something computed from others.
     private static bool IsFolded(string name) => name.StartsWith("onnx::", StringComparison.Ordinal) || name.All(char.IsAsciiDigit);
 
     // Steering inputs, and the constants that normalise the raw input before the first layer.
-    private static HashSet<string> Excluded(GraphProto graph, string input)
+    private static HashSet<string> Excluded(GraphProto graph, string input, Dictionary<string, TensorProto> tensors)
     {
         var excluded = new HashSet<string>(StringComparer.Ordinal);
         var raw = new HashSet<string>(StringComparer.Ordinal) { input };
@@ -77,13 +81,21 @@ internal static class TrainableInitializers
                 if (At(NotTrained, node, i)) excluded.Add(node.Input[i]);
             }
 
-            if (node.OpType is "Sub" or "Div" or "Mul" or "Add" or "Cast" or "Identity" && node.Input.Any(raw.Contains))
+            if (!node.Input.Any(raw.Contains)) continue;
+            var constants = node.Input.Where(tensors.ContainsKey).ToList();
+            if (node.OpType is "Cast" or "Identity" or "Transpose") raw.UnionWith(node.Output);
+            else if (node.OpType is "Sub" or "Div" or "Mul" or "Add" && constants.All(c => Normalises(node, tensors[c])))
             {
-                excluded.UnionWith(node.Input);
+                excluded.UnionWith(constants);
                 raw.UnionWith(node.Output);
             }
         }
 
         return excluded;
     }
+
+    // One number per channel or one in all, taken off or divided by, or named like a constant of preprocessing.
+    private static bool Normalises(NodeProto node, TensorProto constant) =>
+        constant.Dims.Count(d => d > 1) <= 1
+        && (node.OpType is "Sub" or "Div" || IsFolded(constant.Name) || PreprocessingNames.Any(n => constant.Name.Contains(n, StringComparison.OrdinalIgnoreCase)));
 }

@@ -35,6 +35,8 @@ internal readonly record struct Value
 
     public static Value operator +(Value a, float b) => a + a.Builder.Scalar(b);
 
+    public static Value operator +(float a, Value b) => b + a;
+
     public static Value operator -(Value a, float b) => a - a.Builder.Scalar(b);
 
     public static Value operator -(float a, Value b) => b.Builder.Scalar(a) - b;

@@ -26,6 +26,15 @@ internal static class ElementwiseRules
         rules.Add("Reciprocal", g => -(g.Dy * g.Y * g.Y));
         rules.Add("Sin", g => g.Dy * g.B.Op("Cos", [g[0]]));
         rules.Add("Cos", g => -(g.Dy * g.B.Op("Sin", [g[0]])));
+        rules.Add("Tan", g => g.Dy * (1f + (g.Y * g.Y)));
+        rules.Add("Asin", g => g.Dy / g.B.Op("Sqrt", [1f - (g[0] * g[0])]));
+        rules.Add("Acos", g => -(g.Dy / g.B.Op("Sqrt", [1f - (g[0] * g[0])])));
+        rules.Add("Atan", g => g.Dy / (1f + (g[0] * g[0])));
+        rules.Add("Sinh", g => g.Dy * g.B.Op("Cosh", [g[0]]));
+        rules.Add("Cosh", g => g.Dy * g.B.Op("Sinh", [g[0]]));
+        rules.Add("Asinh", g => g.Dy / g.B.Op("Sqrt", [(g[0] * g[0]) + 1f]));
+        rules.Add("Acosh", g => g.Dy / g.B.Op("Sqrt", [(g[0] * g[0]) - 1f]));
+        rules.Add("Atanh", g => g.Dy / (1f - (g[0] * g[0])));
         rules.Add("Erf", g => g.Dy * TwoBySqrtPi * g.B.Op("Exp", [-(g[0] * g[0])]));
         rules.Add("Cast", g => g.B.Op("CastLike", [g.Dy, g[0]]));
         rules.Add("CastLike", g => g.B.Op("CastLike", [g.Dy, g[0]]));
@@ -38,7 +47,13 @@ internal static class ElementwiseRules
             "Shape", "Sign", "Size", "Xor");
     }
 
-    private static Value PowerBase(GradientContext g) => g.Dy * g[1] * g.B.Op("Pow", [g[0], g.B.Op("Sub", [g[1], g.B.Op("CastLike", [g.B.Scalar(1f), g[1]])])]);
+    // Zero where the exponent is zero, whatever the base.
+    private static Value PowerBase(GradientContext g)
+    {
+        var exponent = g.Cast(g[1]);
+        var isZero = g.B.Op("Equal", [exponent, g.B.Scalar(0f)]);
+        return g.Dy * exponent * g.B.Op("Pow", [g[0], g.B.Op("Where", [isZero, g.B.Scalar(1f), exponent - 1f])]);
+    }
 
     // Zero where the base is not positive: the logarithm has no value there.
     private static Value PowerExponent(GradientContext g)

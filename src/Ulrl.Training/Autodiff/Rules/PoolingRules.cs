@@ -45,27 +45,35 @@ internal static class PoolingRules
         var tiled = window.Kernel.AsSpan().SequenceEqual(window.Strides) && !window.IsPadded && Enumerable.Range(0, x.Length).All(i => y[i] * window.Strides[i] == x[i]);
         if (tiled) return Repeat(g, share, x, y);
 
-        var rest = new long[x.Length];
-        for (var i = 0; i < rest.Length; i++)
-        {
-            rest[i] = x[i] - (((y[i] - 1) * window.Strides[i]) + ((window.Kernel[i] - 1) * window.Dilations[i]) + 1 - window.PadsBegin[i] - window.PadsEnd[i]);
-        }
-
-        // ceil_mode lets the last window reach past the padded input: crop what falls outside, pad what no window covers.
-        var grow = rest.Select(r => Math.Max(0, r)).ToArray();
-        var full = g.B.Op(
-            "ConvTranspose", [share, g.B.Filled(1f, [channels, 1, .. window.Kernel])], ("kernel_shape", window.Kernel), ("strides", window.Strides),
-            ("dilations", window.Dilations), ("group", channels), ("pads", (long[])[.. window.PadsBegin, .. window.PadsEnd.Select((p, i) => p - rest[i] < 0 ? 0 : rest[i] < 0 ? p - rest[i] : p)]));
-        return grow.Any(r => r > 0)
-            ? g.B.Op("Pad", [full, g.B.Ints([.. new long[2 + x.Length], 0, 0, .. x.Select((size, i) => size - Covered(window, y, rest, i))])])
-            : full;
+        return window.IsUnitStride && window.Dilations.All(d => d == 1) ? Sliding(g, share, window, x, y) : Scattered(g, share, window, x, y);
     }
 
-    // Spatial size that the transposed convolution above gives along one axis.
-    private static long Covered(Window window, long[] y, long[] rest, int axis)
+    // At stride 1 every input position sums the shares of a window of outputs: again a pool.
+    private static Value Sliding(GradientContext g, Value share, Window window, long[] x, long[] y)
     {
-        var end = window.PadsEnd[axis] - rest[axis] < 0 ? 0 : rest[axis] < 0 ? window.PadsEnd[axis] - rest[axis] : window.PadsEnd[axis];
-        return ((y[axis] - 1) * window.Strides[axis]) + ((window.Kernel[axis] - 1) * window.Dilations[axis]) + 1 - window.PadsBegin[axis] - end;
+        long[] begin = [.. window.Kernel.Select((k, i) => k - 1 - window.PadsBegin[i])];
+        long[] end = [.. x.Select((size, i) => size - y[i] + window.PadsBegin[i])];
+        var mean = g.B.Op("AveragePool", [share], ("kernel_shape", window.Kernel), ("pads", (long[])[.. begin, .. end]), ("count_include_pad", 1L));
+        return mean * window.Taps;
+    }
+
+    // ceil_mode lets the last window reach past the padded input: what falls outside is cut, what no window covers is zero.
+    private static Value Scattered(GradientContext g, Value share, Window window, long[] x, long[] y)
+    {
+        var cut = new long[x.Length];
+        var missing = new long[x.Length];
+        for (var i = 0; i < x.Length; i++)
+        {
+            var reach = ((y[i] - 1) * window.Strides[i]) + ((window.Kernel[i] - 1) * window.Dilations[i]) + 1 - window.PadsBegin[i] - x[i];
+            cut[i] = Math.Max(0, reach);
+            missing[i] = Math.Max(0, -reach);
+        }
+
+        var channels = g.Shape(0)[1].Size;
+        var spread = g.B.Op(
+            "ConvTranspose", [share, g.B.Filled(1f, [channels, 1, .. window.Kernel])], ("kernel_shape", window.Kernel), ("strides", window.Strides),
+            ("dilations", window.Dilations), ("group", channels), ("pads", (long[])[.. window.PadsBegin, .. cut]));
+        return missing.All(m => m == 0) ? spread : g.B.Op("Pad", [spread, g.B.Ints([.. new long[2 + x.Length], 0, 0, .. missing])]);
     }
 
     // Windows that tile the input: every share is repeated over its window.

@@ -64,16 +64,16 @@ internal static class ShapeRules
     // [n·d] -> [n, d] per axis, then the repetitions are summed.
     private static Value Tile(GradientContext g)
     {
-        var repeats = g.Integers(1);
         var shape = g.Shape(0);
+        var tiled = g.OutputShape();
         var split = new List<Dim>();
         var axes = new List<long>();
         for (var i = 0; i < shape.Length; i++)
         {
-            if (repeats[i] != 1)
+            if (tiled[i] != shape[i])
             {
                 axes.Add(split.Count);
-                split.Add(new Dim(repeats[i], repeats[i]));
+                split.Add(new Dim(tiled[i].First / shape[i].First, tiled[i].Second / shape[i].Second));
             }
 
             split.Add(shape[i]);

@@ -39,10 +39,12 @@ internal sealed record Window(long[] Kernel, long[] Strides, long[] Dilations, l
         }
         else if (auto is "SAME_UPPER" or "SAME_LOWER" || (node.OpType == "ConvTranspose" && node.Ints("output_shape") is not null))
         {
-            var lower = auto == "SAME_LOWER" || (node.OpType == "ConvTranspose" && auto == "SAME_UPPER");
+            // A transposed convolution with output_shape and no auto_pad pads like SAME_LOWER, and its output padding counts in.
+            var lower = auto != "SAME_UPPER";
+            var extra = node.OpType == "ConvTranspose" ? node.Ints("output_padding") : null;
             for (var i = 0; i < rank; i++)
             {
-                var total = Math.Max(0, ((steps[i] - 1) * strides[i]) + ((size[i] - 1) * dilations[i]) + 1 - dense[i]);
+                var total = Math.Max(0, ((steps[i] - 1) * strides[i]) + ((size[i] - 1) * dilations[i]) + 1 + (extra?[i] ?? 0) - dense[i]);
                 begin[i] = lower ? total - (total / 2) : total / 2;
                 end[i] = total - begin[i];
             }
