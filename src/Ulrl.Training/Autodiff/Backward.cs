@@ -47,13 +47,25 @@ internal sealed class Backward
 
     private void Accumulate(NodeProto node, GradientRule rule, GradientContext context)
     {
-        var results = rule.Apply(context);
+        var results = Apply(rule, context);
         for (var i = 0; i < results.Length; i++)
         {
             if (!results[i].IsPresent || !context.Needs(i)) continue;
             var name = node.Input[i];
             var gradient = rule.Broadcasts ? UndoBroadcast(results[i], context.OutputShape(), options.Probe.Shape(name)) : results[i];
             gradients[name] = gradients.TryGetValue(name, out var sum) ? sum + gradient : gradient;
+        }
+    }
+
+    private static Value[] Apply(GradientRule rule, GradientContext context)
+    {
+        try
+        {
+            return rule.Apply(context);
+        }
+        catch (InvalidModelException e) when (e is not UnsupportedOperatorException)
+        {
+            throw context.Refuse(e.Message);
         }
     }
 

@@ -18,7 +18,7 @@ internal readonly record struct Dim(long First, long Second)
     public bool IsOne => First == 1 && Second == 1;
 
     /// <summary>The size of a fixed dimension.</summary>
-    public long Size => IsFixed ? First : throw new InvalidOperationException("The dimension grows with the batch.");
+    public long Size => IsFixed ? First : throw new InvalidModelException("one of its dimensions grows with the batch where a fixed one is needed");
 
     /// <summary>The fixed size, or −1 where it grows with the batch, as Reshape takes it.</summary>
     public long OrMinusOne => IsFixed ? First : -1;

@@ -1,3 +1,5 @@
+using DataType = Ulrl.Training.Onnx.Proto.TensorProto.Types.DataType;
+
 namespace Ulrl.Training.Autodiff.Rules;
 
 /// <summary>Selecting, cutting and padding: the gradient is put back where its elements came from.</summary>
@@ -47,8 +49,23 @@ internal static class IndexingRules
 
     private static Value GatherNd(GradientContext g)
     {
-        if (g.Int("batch_dims", 0) != 0) throw g.Refuse("batch_dims is not supported");
-        return g.B.Op("ScatterND", [ShapeRules.Zeros(g, g[0]), g[1], g.Dy], ("reduction", "add"));
+        var zeros = ShapeRules.Zeros(g, g[0]);
+        var batch = (int)g.Int("batch_dims", 0);
+        if (batch == 0) return g.B.Op("ScatterND", [zeros, g[1], g.Dy], ("reduction", "add"));
+
+        // The batch dimensions become one leading index: [batch, places, 1 + q].
+        var b = g.B;
+        var (x, index) = (g.Shape(0), g.Shape(1));
+        var places = index[batch..^1].Aggregate(1L, (n, d) => n * d.Size);
+        var depth = index[^1].Size;
+        var given = b.Op("Reshape", [b.Op("Cast", [g[1]], ("to", 7L)), b.Ints(-1, places, depth)]);
+        var rows = b.Op("Range", [b.Scalar(0L), b.Op("Squeeze", [b.Op("Shape", [given], ("start", 0L), ("end", 1L))]), b.Scalar(1L)]);
+        var spread = b.Op("Add", [b.Op("Unsqueeze", [rows, b.Ints(1, 2)]), b.Op("ConstantOfShape", [b.Ints(1, places, 1)], ("value", GraphBuilder.Tensor(DataType.Int64, [1], new byte[8])))]);
+        var full = b.Op("Concat", [spread, given], ("axis", 2L));
+        var tail = x[(batch + (int)depth)..];
+        var dy = b.Op("Reshape", [g.Dy, b.Ints([-1, places, .. tail.Select(d => d.Size)])]);
+        var flat = b.Op("Reshape", [zeros, b.Ints([-1, .. x[batch..].Select(d => d.Size)])]);
+        return g.ReshapeLike(b.Op("ScatterND", [flat, full, dy], ("reduction", "add")), g[0]);
     }
 
     private static Value[] ScatterNd(GradientContext g)

@@ -114,27 +114,23 @@ internal static class MatrixRules
         return g.Sum(value, true, [.. Enumerable.Range(0, to.Length).Where(i => to[i].IsOne && !from[lead + i].IsOne).Select(i => (long)i)]);
     }
 
-    // d/dA einsum("a,b->y") = einsum("y,b->a"): indices of A that neither Y nor B has were summed and are spread again.
+    // d/dA einsum("a,b->y") = einsum("y,b->a"): indices of A that neither Y nor B has were summed and are spread again,
+    // those along which A was stretched are summed.
     private static Value[] Einsum(GradientContext g)
     {
-        var equation = g.Text("equation", "").Replace(" ", "", StringComparison.Ordinal);
-        if (equation.Contains('.', StringComparison.Ordinal)) throw g.Refuse("an ellipsis in the equation is not supported; write the indices out");
-        var arrow = equation.Split("->");
-        var terms = arrow[0].Split(',');
-        var output = arrow.Length > 1
-            ? arrow[1]
-            : string.Concat(arrow[0].Where(char.IsLetter).GroupBy(c => c).Where(c => c.Count() == 1).Select(c => c.Key).Order());
-        if (terms.Any(t => t.Distinct().Count() != t.Length)) throw g.Refuse("a repeated index in one operand is not supported");
+        var equation = EinsumEquation.Of(g);
+        if (equation.Terms.Any(t => t.Distinct().Count() != t.Length)) throw g.Refuse("a repeated index in one operand is not supported");
         var results = new Value[g.Inputs];
-        for (var i = 0; i < terms.Length; i++)
+        for (var i = 0; i < results.Length; i++)
         {
             if (!g.Needs(i)) continue;
-            var others = Enumerable.Range(0, terms.Length).Where(j => j != i).ToArray();
-            var known = output + string.Concat(others.Select(j => terms[j]));
-            var kept = string.Concat(terms[i].Where(c => known.Contains(c, StringComparison.Ordinal)));
-            var reverse = string.Join(',', others.Select(j => terms[j]).Prepend(output)) + "->" + kept;
+            var (term, shape) = (equation.Terms[i], g.Shape(i));
+            var others = Enumerable.Range(0, results.Length).Where(j => j != i).ToArray();
+            var known = equation.Output + string.Concat(others.SelectMany(j => equation.Terms[j].Where((_, axis) => !g.Shape(j)[axis].IsOne)));
+            var kept = string.Concat(term.Where((c, axis) => known.Contains(c, StringComparison.Ordinal) && !(shape[axis].IsOne && equation.IsStretched(g, c))));
+            var reverse = string.Join(',', others.Select(j => equation.Terms[j]).Prepend(equation.Output)) + "->" + kept;
             var gradient = g.B.Op("Einsum", [g.Dy, .. others.Select(j => g[j])], ("equation", reverse));
-            var lost = terms[i].Select((c, axis) => (c, axis)).Where(t => !kept.Contains(t.c, StringComparison.Ordinal)).Select(t => (long)t.axis).ToArray();
+            var lost = term.Select((c, axis) => (c, axis)).Where(t => !kept.Contains(t.c, StringComparison.Ordinal)).Select(t => (long)t.axis).ToArray();
             results[i] = lost.Length == 0 ? gradient : g.ExpandTo(g.B.Op("Unsqueeze", [gradient, g.B.Ints(lost)]), g[i]);
         }
 

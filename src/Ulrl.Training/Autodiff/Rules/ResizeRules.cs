@@ -15,7 +15,7 @@ internal static class ResizeRules
         if (g.Int("antialias", 0) != 0) throw g.Refuse("antialias is not supported");
         var x = g.Shape(0);
         var y = g.OutputShape();
-        var scales = g[2].IsPresent && g.Values(2) is { Length: > 0 } given ? Full(g, given, x.Length) : null;
+        var scales = Scales(g, x);
         var gradient = g.Dy;
         for (var axis = 0; axis < x.Length; axis++)
         {
@@ -27,6 +27,20 @@ internal static class ResizeRules
         }
 
         return gradient;
+    }
+
+    // The scales where they are given or follow from an aspect ratio to be kept; elsewhere each axis has its own.
+    private static double[]? Scales(GradientContext g, Dim[] x)
+    {
+        if (g[2].IsPresent && g.Values(2) is { Length: > 0 } given) return Full(g, given, x.Length);
+        var policy = g.Text("keep_aspect_ratio_policy", "stretch");
+        if (policy == "stretch") return null;
+        var sizes = g.Integers(3);
+        var axes = g.Ints("axes") ?? [.. Enumerable.Range(0, x.Length).Select(i => (long)i)];
+        var ratios = sizes.Select((size, i) => (float)size / x[GradientContext.Normalize(axes[i], x.Length)].Size);
+        var kept = new double[sizes.Length];
+        Array.Fill(kept, policy == "not_larger" ? ratios.Min() : ratios.Max());
+        return Full(g, kept, x.Length);
     }
 
     private static double[] Full(GradientContext g, double[] scales, int rank)

@@ -86,8 +86,8 @@ internal sealed class CaseGraph
         var logits = Fixed(B[Input], InputSize);
         foreach (var (value, few, more) in results)
         {
-            var perBatch = few.Length > 0 && few[0] == Few && more[0] == More;
-            var count = Count(perBatch ? few[1..] : few);
+            var perBatch = few.Length > 0 && few[0] != more[0];
+            var count = perBatch ? Count(few) / Few : Count(few);
             logits += Fixed(B.Op("Reshape", [value, B.Ints(perBatch ? -1 : 1, count)]), count);
         }
 

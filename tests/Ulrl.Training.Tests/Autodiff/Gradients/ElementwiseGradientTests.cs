@@ -14,19 +14,19 @@ public sealed class ElementwiseGradientTests
 
     private static GradientCases Table()
     {
-        var cases = new GradientCases().At(7, 13, 18, 23);
+        var cases = new GradientCases().At(7, 18);
         foreach (var op in new[] { "Add", "Sub", "Mul" })
         {
             cases.Op("same shape", op, [Batch(2, 3), Batch(2, 3)])
                 .Op("both parameters, each broadcast", op, [Param(4, 1, 3), Param(2, 1)])
-                .Op("parameter with more dimensions than the input", op, [Batch(3), Param(2, 1, 3)])
+                .Graph($"{op}, parameter with more dimensions than the input", g => g.Op("Transpose", [g.Op(op, [g.Add(Batch(3)), g.Add(Param(2, 1, 3))])], ("perm", new long[] { 1, 0, 2 })))
                 .Op("column by row", op, [Batch(2, 1), Param(1, 3)])
                 .Op("vector parameter on the left", op, [Param(3), Batch(2, 3)]);
         }
 
         cases.Op("same shape", "Div", [Batch(2, 3), Batch(2, 3).In(0.6f, 2f)])
             .Op("both broadcast", "Div", [Param(4, 1, 3), Param(2, 1).In(0.5f, 2f)])
-            .Op("negative divisor, more dimensions", "Div", [Batch(3), Param(2, 1, 3).In(-2f, -0.5f)])
+            .Op("negative divisor, column by row", "Div", [Batch(2, 1), Param(1, 3).In(-2f, -0.5f)])
             .Op("by one operand twice", "Div", [Param(3), Batch(2, 3).In(0.7f, 1.9f)])
             .Graph("Mul, a tensor by itself", g => Square(g))
             .Op("positive base", "Pow", [Batch(2, 3).In(0.4f, 2f), Param(3).In(-2f, 2.5f)])
@@ -52,14 +52,14 @@ public sealed class ElementwiseGradientTests
         cases.At(7)
             .Op("two inputs", "Max", [Batch(2, 3), Batch(2, 3)])
             .Op("two inputs", "Min", [Batch(2, 3), Batch(2, 3)]);
-        cases.At(8, 13, 18, 23)
+        cases.At(8, 23)
             .Op("three inputs of different shapes", "Max", [Batch(2, 3), Param(3), Param(2, 1)])
             .Op("three inputs of different shapes", "Min", [Batch(2, 3), Param(3), Param(2, 1)])
             .Op("one input", "Max", [Batch(4)])
             .Op("one input", "Min", [Batch(4)])
             .Op("three inputs", "Sum", [Batch(2, 3), Param(3), Param(2, 1)])
             .Op("three inputs", "Mean", [Batch(2, 3), Param(3), Param(2, 1)]);
-        cases.At(9, 13, 18, 23)
+        cases.At(9, 23)
             .Op("both flow", "Where", [Bools([2, 3], true, false, false, true, true, false), Batch(2, 3), Batch(2, 3)])
             .Op("all three broadcast", "Where", [Bools([3], true, false, true), Param(2, 1), Param(4, 2, 3)])
             .Op("", "Sinh", [Batch(2, 3)])
@@ -68,7 +68,7 @@ public sealed class ElementwiseGradientTests
             .Op("", "Acosh", [Batch(2, 3).In(1.3f, 3f)])
             .Op("", "Atanh", [Batch(2, 3).In(-0.7f, 0.7f)])
             .Op("", "Erf", [Batch(2, 3)]);
-        return cases.At(12, 13, 15, 18)
+        return cases.At(12, 15)
             .Op("integer exponent", "Pow", [Batch(2, 3), IntTensor([], 3)])
             .Op("negative base, zero exponent", "Pow", [Batch(3), Floats([3], 1f, 0f, 2f)])
             .Graph("Dropout with a ratio, left off", g => g.Op("Dropout", [g.Add(Batch(3)), g.Add(Scalar(0.5f))]));
