@@ -14,6 +14,9 @@ internal sealed class OutputFile
 
     public string Path { get; }
 
+    /// <summary>Whether both are one file.</summary>
+    public bool IsSameAs(OutputFile other) => SameFile(RealPath(Path), RealPath(other.Path));
+
     /// <summary>Checks that a file can be written: its folder exists and takes files, and it is no input unless that is meant.</summary>
     /// <param name="path">The file.</param>
     /// <param name="force">Whether an input may be replaced.</param>

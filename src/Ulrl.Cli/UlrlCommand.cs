@@ -28,6 +28,7 @@ internal static class UlrlCommand
     private static RootCommand Create(Terminal terminal, CancellationToken cancellationToken) =>
         new("Removes backdoors from ONNX image classifiers by unlearning and relearning (ULRL). " + ExitCode.Help)
         {
+            PurifyCommand.Create(terminal, cancellationToken),
             InspectCommand.Create(terminal),
             EvaluateCommand.Create(terminal, cancellationToken),
             GradientsCommand.Create(terminal, cancellationToken),

@@ -7,6 +7,9 @@ internal static class PurificationWarnings
     private const double Known = 0.2;
     private const double LostShare = 0.1;
 
+    /// <summary>Whether a class that the model knew has been lost.</summary>
+    public static bool IsLost(double? before, double? after) => before >= Known && after <= LostShare * before;
+
     public static IReadOnlyList<string> Of(
         IReadOnlyList<NeuronReport> neurons, IReadOnlyList<ClassAccuracy> classes, PhaseReport unlearning, PurificationOptions options)
     {
@@ -21,7 +24,7 @@ internal static class PurificationWarnings
             warnings.Add($"{suspicious.Length} neurons were suspicious ({string.Join(", ", suspicious)}): the backdoor may have several targets, or the clean samples are too few to tell; compare runs with other seeds.");
         }
 
-        foreach (var c in classes.Where(c => c.Before >= Known && c.After <= LostShare * c.Before))
+        foreach (var c in classes.Where(c => IsLost(c.Before, c.After)))
         {
             warnings.Add(FormattableString.Invariant(
                 $"Class {c.Class} has been lost: its accuracy on the clean samples fell from {c.Before:0.000} to {c.After:0.000}. A low attack success on a lost class shows no purification."));

@@ -1,0 +1,84 @@
+using System.Globalization;
+using Spectre.Console;
+using Ulrl.Training.Evaluation;
+using Ulrl.Training.Purification;
+
+namespace Ulrl.Cli;
+
+/// <summary>What <c>ulrl purify</c> prints for people.</summary>
+internal static class PurifyOutput
+{
+    // With more classes than this only the neurons that changed most are shown.
+    private const int MostRows = 20;
+
+    public static void Print(PurificationReport report, EvaluationComparison? measured, string modelPath, string? reportPath, Terminal terminal)
+    {
+        terminal.Write(Measures(report, measured));
+        terminal.Write(Neurons(report));
+        terminal.Write(Classes(report, measured));
+        var facts = new Facts();
+        var suspicious = report.SuspiciousNeurons;
+        facts.Add("suspicious neurons", suspicious.Count == 0 ? "none" : string.Join(", ", report.Neurons.Where(n => n.IsSuspicious).Select(n => $"{n.Neuron} (z-score {Number(n.ZScore, "0.0")})")));
+        facts.Add("classifier layer", PlainText.Name(report.Classifier.Weight));
+        facts.Add("trained", $"{report.Parameters.Values.ToString("N0", CultureInfo.InvariantCulture)} parameters on {report.Device}");
+        facts.Add("seconds", $"preparation {Number(report.PreparationSeconds, "0.00")}, unlearning {Number(report.Unlearning.Seconds, "0.00")} ({report.Unlearning.Epochs.Count} epochs), relearning {Number(report.Relearning.Seconds, "0.00")} ({report.Relearning.Epochs.Count} epochs), evaluation {Number(report.EvaluationSeconds, "0.00")}");
+        facts.Add("purified model", modelPath);
+        if (reportPath is not null)
+            facts.Add("report", reportPath);
+        facts.Print(terminal);
+        foreach (var warning in report.Warnings)
+            terminal.WriteLine("warning: " + PlainText.Line(warning));
+    }
+
+    private static Table Measures(PurificationReport report, EvaluationComparison? measured)
+    {
+        var table = Tables.Create("Before and after");
+        table.AddColumn("measure");
+        foreach (var heading in new[] { "samples", "before", "after" })
+            table.AddColumn(new TableColumn(heading).RightAligned());
+        if (measured is null)
+        {
+            table.AddTexts("accuracy, the clean samples", $"{report.SampleCount}", Tables.Share(report.AccuracyBefore), Tables.Share(report.AccuracyAfter));
+            return table;
+        }
+
+        var (before, after) = (measured.Before, measured.After);
+        table.AddTexts("clean accuracy", $"{before.Clean.Count}", Tables.Share(before.Clean.Accuracy), Tables.Share(after.Clean.Accuracy));
+        if (before.Attack is { } attacked && after.Attack is { } defended)
+        {
+            table.AddTexts($"attack success, class {attacked.Target}", $"{attacked.Count}", Tables.Share(attacked.AttackSuccessRate), Tables.Share(defended.AttackSuccessRate));
+            table.AddTexts("robust accuracy", $"{attacked.Count}", Tables.Share(attacked.RobustAccuracy), Tables.Share(defended.RobustAccuracy));
+        }
+
+        if (measured.Rating is { } rating)
+            table.AddTexts("defense effectiveness rating", "", "", Tables.Share(rating));
+        return table;
+    }
+
+    private static Table Neurons(PurificationReport report)
+    {
+        var all = report.Neurons.Count <= MostRows;
+        var table = Tables.Create(all ? "Neuron weight change" : $"Neuron weight change, the {MostRows} largest of {report.Neurons.Count}");
+        foreach (var heading in new[] { "neuron", "weight change", "z-score" })
+            table.AddColumn(new TableColumn(heading).RightAligned());
+        table.AddColumn("");
+        foreach (var n in all ? report.Neurons : report.Neurons.OrderByDescending(n => n.WeightChange).Take(MostRows))
+            table.AddTexts($"{n.Neuron}", Number(n.WeightChange, "0.000"), Number(n.ZScore, "0.00"), n.IsSuspicious ? "suspicious" : "");
+        return table;
+    }
+
+    private static Table Classes(PurificationReport report, EvaluationComparison? measured)
+    {
+        var rows = measured is null
+            ? report.Classes.Select(c => (c.Class, c.Samples, Before: c.Before ?? double.NaN, After: c.After ?? double.NaN))
+            : measured.Before.Clean.Classes.Zip(measured.After.Clean.Classes, (b, a) => (b.Class, Samples: b.Count, Before: b.Accuracy, After: a.Accuracy));
+        var table = Tables.Create("Accuracy per class");
+        foreach (var heading in new[] { "class", "samples", "before", "after" })
+            table.AddColumn(new TableColumn(heading).RightAligned());
+        foreach (var row in rows)
+            table.AddTexts($"{row.Class}", $"{row.Samples}", Tables.Share(row.Before), Tables.Share(row.After));
+        return table;
+    }
+
+    private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,149 @@
+namespace Ulrl.Training.Purification.Reports;
+
+/// <summary>Charts as inline SVG, coloured by the page's style.</summary>
+internal static class Svg
+{
+    private const double Width = 720;
+    private const double Left = 52;
+    private const double Right = 12;
+    private const double Top = 18;
+    private const double Bottom = 38;
+    private const double PlotWidth = Width - Left - Right;
+    private const int LabelledBars = 40;
+
+    /// <summary>One bar per item; highlighted ones stand out and every bar of a small chart is labelled.</summary>
+    public static HtmlText Bars(string label, string axis, IReadOnlyList<Bar> bars, double height = 240)
+    {
+        var frame = new Frame(label, height, 0, NiceCeiling(bars.Max(b => Finite(b.Value))), axis);
+        var slot = PlotWidth / bars.Count;
+        var width = Math.Max(slot * .64, .5);
+        for (var i = 0; i < bars.Count; i++)
+        {
+            var bar = bars[i];
+            var x = Left + (i * slot) + ((slot - width) / 2);
+            var y = frame.Y(Finite(bar.Value));
+            frame.Add($"<rect class=\"{(bar.IsHighlighted ? "alert" : "plain")}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{frame.Base - y}\" rx=\"2\"><title>{bar.Title}</title></rect>\n");
+            if (bars.Count <= LabelledBars || bar.IsHighlighted)
+                frame.Add($"<text class=\"value{(bar.IsHighlighted ? " strong" : "")}\" x=\"{x + (width / 2)}\" y=\"{y - 5}\" text-anchor=\"middle\">{bar.Label}</text>\n");
+        }
+
+        frame.Categories([.. bars.Select(b => b.Category)]);
+        return frame.Close();
+    }
+
+    /// <summary>Two bars per item, before and after, of shares from 0 to 1.</summary>
+    public static HtmlText Pairs(string label, string axis, IReadOnlyList<Pair> pairs, double height = 240)
+    {
+        var frame = new Frame(label, height, 0, 1, axis);
+        var slot = PlotWidth / pairs.Count;
+        var width = Math.Max(slot * .36, .4);
+        for (var i = 0; i < pairs.Count; i++)
+        {
+            var pair = pairs[i];
+            var x = Left + (i * slot) + (slot / 2);
+            Bar("before", x - width - .5, pair.Before);
+            Bar("after", x + .5, pair.After);
+            if (pair.IsLost)
+                frame.Add($"<text class=\"value lost\" x=\"{x}\" y=\"{frame.Y(Math.Max(pair.Before, pair.After)) - 5}\" text-anchor=\"middle\">lost</text>\n");
+
+            void Bar(string kind, double at, double share)
+            {
+                if (!double.IsNaN(share))
+                    frame.Add($"<rect class=\"{kind}\" x=\"{at}\" y=\"{frame.Y(share)}\" width=\"{width}\" height=\"{frame.Base - frame.Y(share)}\" rx=\"1.5\"><title>class {pair.Category}, {kind}: {share:0.000}</title></rect>\n");
+            }
+        }
+
+        frame.Categories([.. pairs.Select(p => p.Category)]);
+        return frame.Close();
+    }
+
+    /// <summary>One line per series over the same steps.</summary>
+    public static HtmlText Lines(string label, string axis, IReadOnlyList<Series> series, IReadOnlyList<int> epochStarts, double height = 220)
+    {
+        var values = series.SelectMany(s => s.Values).Where(double.IsFinite).DefaultIfEmpty(0).ToArray();
+        var lowest = Math.Min(0, values.Min());
+        var frame = new Frame(label, height, lowest < 0 ? -NiceCeiling(-lowest) : 0, NiceCeiling(values.Max()), axis);
+        var steps = Math.Max(series.Max(s => s.Values.Count) - 1, 1);
+        double X(double step) => Left + (PlotWidth * step / steps);
+        var every = Math.Max(1, (int)Math.Ceiling(epochStarts.Count / 20.0));
+        for (var e = 0; e < epochStarts.Count; e += every)
+            frame.Add($"<text class=\"tick\" x=\"{X(epochStarts[e])}\" y=\"{frame.Base + 15}\" text-anchor=\"middle\">{e + 1}</text>\n");
+        foreach (var line in series)
+        {
+            frame.Add($"<polyline class=\"{line.Kind}\" points=\"");
+            for (var i = 0; i < line.Values.Count; i++)
+            {
+                if (double.IsFinite(line.Values[i]))
+                    frame.Add($"{X(i)},{frame.Y(line.Values[i])} ");
+            }
+
+            frame.Add($"\"><title>{line.Name}</title></polyline>\n");
+        }
+
+        return frame.Close();
+    }
+
+    private static double Finite(double value) => double.IsFinite(value) ? value : 0;
+
+    // 1, 2, 2.5 or 5 times a power of ten.
+    private static double NiceCeiling(double value)
+    {
+        if (value <= 0)
+            return 1;
+        var power = Math.Pow(10, Math.Floor(Math.Log10(value)));
+        double[] steps = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
+        return power * steps.First(s => s * power >= value * (1 - 1e-9));
+    }
+
+    /// <summary>One bar.</summary>
+    internal sealed record Bar(string Category, double Value, string Label, string Title, bool IsHighlighted);
+
+    /// <summary>Two shares of one category; NaN for unknown.</summary>
+    internal sealed record Pair(string Category, double Before, double After, bool IsLost);
+
+    /// <summary>One line; its kind is its style.</summary>
+    internal sealed record Series(string Name, string Kind, IReadOnlyList<double> Values);
+
+    /// <summary>Axes and grid of a chart.</summary>
+    private sealed class Frame
+    {
+        private const int GridLines = 4;
+
+        private readonly HtmlText svg;
+        private readonly double lowest;
+        private readonly double highest;
+
+        public Frame(string label, double height, double lowest, double highest, string axis)
+        {
+            this.lowest = lowest;
+            this.highest = highest;
+            Base = height - Bottom;
+            svg = HtmlText.Of($"<svg viewBox=\"0 0 {Width} {height}\" role=\"img\" aria-label=\"{label}\">\n");
+            for (var i = 0; i <= GridLines; i++)
+            {
+                var value = lowest + ((highest - lowest) * i / GridLines);
+                svg.Add($"<line class=\"grid\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Y(value)}\" y2=\"{Y(value)}\"/>\n");
+                svg.Add($"<text class=\"tick\" x=\"{Left - 8}\" y=\"{Y(value) + 4}\" text-anchor=\"end\">{value:0.###}</text>\n");
+            }
+
+            svg.Add($"<text class=\"tick\" x=\"{Left + (PlotWidth / 2)}\" y=\"{height - 5}\" text-anchor=\"middle\">{axis}</text>\n");
+        }
+
+        /// <summary>Where the lowest value lies.</summary>
+        public double Base { get; }
+
+        public double Y(double value) => Base - ((Base - Top) * (value - lowest) / (highest - lowest));
+
+        public void Add(HtmlText.Template template) => svg.Add(template);
+
+        public void Categories(string[] names)
+        {
+            var slot = PlotWidth / names.Length;
+            var every = Math.Max(1, (int)Math.Ceiling(names.Length / 40.0));
+            for (var i = 0; i < names.Length; i += every)
+                svg.Add($"<text class=\"tick\" x=\"{Left + ((i + .5) * slot)}\" y=\"{Base + 15}\" text-anchor=\"middle\">{names[i]}</text>\n");
+        }
+
+        public HtmlText Close() => svg.Add($"</svg>\n");
+    }
+}
