@@ -3,19 +3,19 @@ namespace Ulrl.Training.Purification.Reports;
 /// <summary>Charts as inline SVG, coloured by the page's style.</summary>
 internal static class Svg
 {
-    private const double Width = 720;
+    private const double WideWidth = 720;
+    private const double HalfWidth = 400;
     private const double Left = 52;
     private const double Right = 12;
     private const double Top = 18;
     private const double Bottom = 38;
-    private const double PlotWidth = Width - Left - Right;
     private const int LabelledBars = 40;
 
     /// <summary>One bar per item; highlighted ones stand out and every bar of a small chart is labelled.</summary>
-    public static HtmlText Bars(string label, string axis, IReadOnlyList<Bar> bars, double height = 240)
+    public static HtmlText Bars(string label, string axis, IReadOnlyList<Bar> bars)
     {
-        var frame = new Frame(label, height, 0, NiceCeiling(bars.Max(b => Finite(b.Value))), axis);
-        var slot = PlotWidth / bars.Count;
+        var frame = new Frame(label, WideWidth, 0, bars.Max(b => Finite(b.Value)), axis);
+        var slot = frame.PlotWidth / bars.Count;
         var width = Math.Max(slot * .64, .5);
         for (var i = 0; i < bars.Count; i++)
         {
@@ -32,10 +32,10 @@ internal static class Svg
     }
 
     /// <summary>Two bars per item, before and after, of shares from 0 to 1.</summary>
-    public static HtmlText Pairs(string label, string axis, IReadOnlyList<Pair> pairs, double height = 240)
+    public static HtmlText Pairs(string label, string axis, IReadOnlyList<Pair> pairs)
     {
-        var frame = new Frame(label, height, 0, 1, axis);
-        var slot = PlotWidth / pairs.Count;
+        var frame = new Frame(label, WideWidth, 0, 1, axis);
+        var slot = frame.PlotWidth / pairs.Count;
         var width = Math.Max(slot * .36, .4);
         for (var i = 0; i < pairs.Count; i++)
         {
@@ -58,14 +58,13 @@ internal static class Svg
     }
 
     /// <summary>One line per series over the same steps.</summary>
-    public static HtmlText Lines(string label, string axis, IReadOnlyList<Series> series, IReadOnlyList<int> epochStarts, double height = 220)
+    public static HtmlText Lines(string label, string axis, IReadOnlyList<Series> series, IReadOnlyList<int> epochStarts)
     {
         var values = series.SelectMany(s => s.Values).Where(double.IsFinite).DefaultIfEmpty(0).ToArray();
-        var lowest = Math.Min(0, values.Min());
-        var frame = new Frame(label, height, lowest < 0 ? -NiceCeiling(-lowest) : 0, NiceCeiling(values.Max()), axis);
+        var frame = new Frame(label, HalfWidth, Math.Min(0, values.Min()), Math.Max(0, values.Max()), axis);
         var steps = Math.Max(series.Max(s => s.Values.Count) - 1, 1);
-        double X(double step) => Left + (PlotWidth * step / steps);
-        var every = Math.Max(1, (int)Math.Ceiling(epochStarts.Count / 20.0));
+        double X(double step) => Left + (frame.PlotWidth * step / steps);
+        var every = Math.Max(1, (int)Math.Ceiling(epochStarts.Count / 12.0));
         for (var e = 0; e < epochStarts.Count; e += every)
             frame.Add($"<text class=\"tick\" x=\"{X(epochStarts[e])}\" y=\"{frame.Base + 15}\" text-anchor=\"middle\">{e + 1}</text>\n");
         foreach (var line in series)
@@ -85,16 +84,6 @@ internal static class Svg
 
     private static double Finite(double value) => double.IsFinite(value) ? value : 0;
 
-    // 1, 2, 2.5 or 5 times a power of ten.
-    private static double NiceCeiling(double value)
-    {
-        if (value <= 0)
-            return 1;
-        var power = Math.Pow(10, Math.Floor(Math.Log10(value)));
-        double[] steps = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
-        return power * steps.First(s => s * power >= value * (1 - 1e-9));
-    }
-
     /// <summary>One bar.</summary>
     internal sealed record Bar(string Category, double Value, string Label, string Title, bool IsHighlighted);
 
@@ -107,30 +96,34 @@ internal static class Svg
     /// <summary>Axes and grid of a chart.</summary>
     private sealed class Frame
     {
+        private const double Height = 230;
         private const int GridLines = 4;
+        private const int Labels = 40;
 
         private readonly HtmlText svg;
         private readonly double lowest;
         private readonly double highest;
 
-        public Frame(string label, double height, double lowest, double highest, string axis)
+        public Frame(string label, double width, double least, double most, string axis)
         {
-            this.lowest = lowest;
-            this.highest = highest;
-            Base = height - Bottom;
-            svg = HtmlText.Of($"<svg viewBox=\"0 0 {Width} {height}\" role=\"img\" aria-label=\"{label}\">\n");
-            for (var i = 0; i <= GridLines; i++)
+            PlotWidth = width - Left - Right;
+            var step = Step(most - least);
+            lowest = Math.Floor((least / step) + 1e-9) * step;
+            highest = Math.Max(Math.Ceiling((most / step) - 1e-9) * step, lowest + step);
+            svg = HtmlText.Of($"<svg viewBox=\"0 0 {width} {Height}\" role=\"img\" aria-label=\"{label}\">\n");
+            for (var value = lowest; value <= highest + (step / 2); value += step)
             {
-                var value = lowest + ((highest - lowest) * i / GridLines);
-                svg.Add($"<line class=\"grid\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Y(value)}\" y2=\"{Y(value)}\"/>\n");
-                svg.Add($"<text class=\"tick\" x=\"{Left - 8}\" y=\"{Y(value) + 4}\" text-anchor=\"end\">{value:0.###}</text>\n");
+                svg.Add($"<line class=\"grid\" x1=\"{Left}\" x2=\"{width - Right}\" y1=\"{Y(value)}\" y2=\"{Y(value)}\"/>\n");
+                svg.Add($"<text class=\"tick\" x=\"{Left - 8}\" y=\"{Y(value) + 4}\" text-anchor=\"end\">{value:0.######}</text>\n");
             }
 
-            svg.Add($"<text class=\"tick\" x=\"{Left + (PlotWidth / 2)}\" y=\"{height - 5}\" text-anchor=\"middle\">{axis}</text>\n");
+            svg.Add($"<text class=\"tick\" x=\"{Left + (PlotWidth / 2)}\" y=\"{Height - 5}\" text-anchor=\"middle\">{axis}</text>\n");
         }
 
+        public double PlotWidth { get; }
+
         /// <summary>Where the lowest value lies.</summary>
-        public double Base { get; }
+        public double Base => Height - Bottom;
 
         public double Y(double value) => Base - ((Base - Top) * (value - lowest) / (highest - lowest));
 
@@ -139,11 +132,21 @@ internal static class Svg
         public void Categories(string[] names)
         {
             var slot = PlotWidth / names.Length;
-            var every = Math.Max(1, (int)Math.Ceiling(names.Length / 40.0));
+            var every = Math.Max(1, (int)Math.Ceiling(names.Length / (double)Labels));
             for (var i = 0; i < names.Length; i += every)
                 svg.Add($"<text class=\"tick\" x=\"{Left + ((i + .5) * slot)}\" y=\"{Base + 15}\" text-anchor=\"middle\">{names[i]}</text>\n");
         }
 
         public HtmlText Close() => svg.Add($"</svg>\n");
+
+        // 1, 2, 2.5 or 5 times a power of ten: about as many lines as wanted, at round numbers.
+        private static double Step(double range)
+        {
+            if (range <= 0)
+                return 1;
+            var power = Math.Pow(10, Math.Floor(Math.Log10(range / GridLines)));
+            double[] steps = [1, 2, 2.5, 5, 10];
+            return power * steps.First(s => s * power * GridLines >= range * (1 - 1e-9));
+        }
     }
 }
