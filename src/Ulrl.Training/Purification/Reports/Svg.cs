@@ -22,7 +22,7 @@ internal static class Svg
             var bar = bars[i];
             var x = Left + (i * slot) + ((slot - width) / 2);
             var y = frame.Y(Finite(bar.Value));
-            frame.Add($"<rect class=\"{(bar.IsHighlighted ? "alert" : "plain")}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{frame.Base - y}\" rx=\"2\"><title>{bar.Title}</title></rect>\n");
+            frame.Add($"<rect class=\"{(bar.IsHighlighted ? "alert" : "plain")}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{Frame.Base - y}\" rx=\"2\"><title>{bar.Title}</title></rect>\n");
             if (bars.Count <= LabelledBars || bar.IsHighlighted)
                 frame.Add($"<text class=\"value{(bar.IsHighlighted ? " strong" : "")}\" x=\"{x + (width / 2)}\" y=\"{y - 5}\" text-anchor=\"middle\">{bar.Label}</text>\n");
         }
@@ -49,7 +49,7 @@ internal static class Svg
             void Bar(string kind, double at, double share)
             {
                 if (!double.IsNaN(share))
-                    frame.Add($"<rect class=\"{kind}\" x=\"{at}\" y=\"{frame.Y(share)}\" width=\"{width}\" height=\"{frame.Base - frame.Y(share)}\" rx=\"1.5\"><title>class {pair.Category}, {kind}: {share:0.000}</title></rect>\n");
+                    frame.Add($"<rect class=\"{kind}\" x=\"{at}\" y=\"{frame.Y(share)}\" width=\"{width}\" height=\"{Frame.Base - frame.Y(share)}\" rx=\"1.5\"><title>class {pair.Category}, {kind}: {share:0.000}</title></rect>\n");
             }
         }
 
@@ -66,7 +66,7 @@ internal static class Svg
         double X(double step) => Left + (frame.PlotWidth * step / steps);
         var every = Math.Max(1, (int)Math.Ceiling(epochStarts.Count / 12.0));
         for (var e = 0; e < epochStarts.Count; e += every)
-            frame.Add($"<text class=\"tick\" x=\"{X(epochStarts[e])}\" y=\"{frame.Base + 15}\" text-anchor=\"middle\">{e + 1}</text>\n");
+            frame.Add($"<text class=\"tick\" x=\"{X(epochStarts[e])}\" y=\"{Frame.Base + 15}\" text-anchor=\"middle\">{e + 1}</text>\n");
         foreach (var line in series)
         {
             frame.Add($"<polyline class=\"{line.Kind}\" points=\"");
@@ -123,7 +123,7 @@ internal static class Svg
         public double PlotWidth { get; }
 
         /// <summary>Where the lowest value lies.</summary>
-        public double Base => Height - Bottom;
+        public static double Base => Height - Bottom;
 
         public double Y(double value) => Base - ((Base - Top) * (value - lowest) / (highest - lowest));
 
