@@ -38,6 +38,20 @@ public class PurifyCommandTests
     }
 
     [Fact]
+    public void On_a_terminal_progress_is_drawn_as_bars()
+    {
+        using var folder = new ScratchFolder();
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        string[] args = ["purify", Model, "--clean", Samples(folder), "--out", folder["out.onnx"], .. Short];
+        var code = UlrlCommand.Run(args, new Terminal(output, error, errorIsTerminal: true), CancellationToken.None);
+        Assert.Equal((ExitCode.Success, ""), (code, string.Concat(error.ToString().Split('\n').Where(l => l.StartsWith("ulrl:", StringComparison.Ordinal)))));
+        Assert.Contains("relearning", error.ToString(), StringComparison.Ordinal);
+        Assert.Contains("100%", error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', output.ToString());
+    }
+
+    [Fact]
     public void The_same_seed_gives_the_same_bytes_and_settings_reach_the_report()
     {
         using var folder = new ScratchFolder();
