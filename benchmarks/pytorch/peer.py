@@ -224,12 +224,18 @@ def export(args):
 
 
 def gradients(args):
+    """Loss and gradients in single and, as the reference, in double precision."""
     pixels, labels = read(args.data)
-    net = load(args.network, args.weights).train()
-    loss = F.cross_entropy(net(normalise(pixels[:args.batch])), labels[:args.batch])
-    loss.backward()
-    np.savez(args.out, **{k: p.grad.numpy() for k, p in net.named_parameters()})
-    return {"losses": [loss.item()]}
+    x, y = normalise(pixels[:args.batch]), labels[:args.batch]
+    losses, found = [], {}
+    for precision, dtype in (("single", torch.float32), ("double", torch.float64)):
+        net = load(args.network, args.weights).train().to(dtype)
+        loss = F.cross_entropy(net(x.to(dtype)), y)
+        loss.backward()
+        losses.append(loss.item())
+        found.update({f"{precision}/{k}": p.grad.numpy() for k, p in net.named_parameters()})
+    np.savez(args.out, **found)
+    return {"losses": losses}
 
 
 def about(args):
