@@ -161,7 +161,7 @@ internal sealed class HtmlReport
     private void Settings()
     {
         var o = report.Options;
-        page.Add($"<details><summary>Settings</summary><table>\n");
+        page.Add($"<section><h2>Settings</h2>\n<table>\n");
         Setting("classifier layer", $"{report.Classifier.Weight} ({report.Classifier.Operator} node '{report.Classifier.Node}', {report.Classifier.Classes} × {report.Classifier.Features})");
         Setting("batch size", $"{o.BatchSize}");
         Setting("unlearning", FormattableString.Invariant($"at most {o.UnlearningEpochs} epochs, learning rate {o.UnlearningLearningRate} times {o.UnlearningGamma} at epochs {string.Join(", ", o.UnlearningMilestones)}, weight decay {o.UnlearningWeightDecay}, clip norm {o.UnlearningClipNorm}, ends at accuracy {o.CleanThreshold}"));
@@ -171,7 +171,7 @@ internal sealed class HtmlReport
         Setting("augmentation", $"{(o.CropPadding > 0 ? $"crop after padding by {o.CropPadding}" : "no crop")}, {(o.HorizontalFlip ? "flip" : "no flip")}");
         Setting("seed", $"{o.Seed}");
         Setting("device", $"{report.Device}, {(o.Threads == 0 ? "one thread per core" : $"{o.Threads} threads")}");
-        page.Add($"</table></details>\n");
+        page.Add($"</table></section>\n");
     }
 
     private void Setting(string name, string value) => page.Add($"<tr><td>{name}</td><td class=\"text\">{value}</td></tr>\n");
