@@ -13,13 +13,7 @@ data=examples/cifar10-badnet
 model=$data/preact_badnet_t0.onnx
 out=artifacts/example
 normalisation=(--mean .4914,.4822,.4465 --std .247,.243,.261)
-samples=(--clean $data/test1000.npz --triggered $data/triggered.npz --target 0)
 mkdir -p $out
 
-echo "Before:"
-ulrl evaluate $model "${samples[@]}" "${normalisation[@]}"
-echo "Purification:"
-ulrl purify $model --clean $data/clean500.npz "${normalisation[@]}" --out $out/purified.onnx --report $out/report.html
-echo "After:"
-ulrl evaluate $out/purified.onnx "${samples[@]}" "${normalisation[@]}"
-echo "Purified model: $out/purified.onnx; report: $out/report.html"
+ulrl purify $model --clean $data/clean500.npz "${normalisation[@]}" --out $out/purified.onnx --report $out/report.html \
+    --test $data/test1000.npz --triggered $data/triggered.npz --target 0

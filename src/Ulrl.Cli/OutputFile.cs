@@ -28,17 +28,17 @@ internal sealed class OutputFile
         var full = RealPath(path);
         if (!force && inputs.FirstOrDefault(i => i is not null && SameFile(RealPath(i), full)) is { } input)
             throw new UsageException($"'{path}' would replace the input '{input}'; give another name, or --force to replace it.");
+        var probe = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(full) ?? full, $".{System.IO.Path.GetRandomFileName()}.tmp");
         try
         {
             if (Directory.Exists(full))
                 throw new IOException("it is a folder");
-            // A file that appears and goes tells more than permissions do: the file system may be read-only or full.
-            var probe = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(full) ?? full, $".{System.IO.Path.GetRandomFileName()}.tmp");
+            // A file that appears and goes tells more than permissions do: the file system may be read-only.
             using var stream = new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new OutputException($"'{path}' cannot be written: {e.Message.TrimEnd('.')}; choose a file in a folder that exists and can be written to.", e);
+            throw new OutputException($"'{path}' cannot be written: {e.Message.Replace(probe, full, StringComparison.Ordinal).TrimEnd('.')}; choose a file in a folder that exists and can be written to.", e);
         }
 
         return new OutputFile(path);

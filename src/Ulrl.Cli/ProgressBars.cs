@@ -1,4 +1,3 @@
-using System.Globalization;
 using Spectre.Console;
 using Ulrl.Training.Purification;
 
@@ -13,7 +12,7 @@ internal sealed class ProgressBars : IProgress<PurificationProgress>
     private ProgressBars(ProgressContext context)
     {
         this.context = context;
-        tasks[PurificationPhase.Preparation] = context.AddTask(Name(PurificationPhase.Preparation), maxValue: 1).IsIndeterminate();
+        tasks[PurificationPhase.Preparation] = context.AddTask(ProgressText.Name(PurificationPhase.Preparation), maxValue: 1).IsIndeterminate();
     }
 
     public static T Run<T>(Terminal terminal, Func<IProgress<PurificationProgress>, T> work) =>
@@ -29,9 +28,7 @@ internal sealed class ProgressBars : IProgress<PurificationProgress>
 
     public void Report(PurificationProgress value)
     {
-        var description = string.Create(
-            CultureInfo.InvariantCulture,
-            $"{Name(value.Phase),-11} epoch {value.Epoch,3}/{value.Epochs}  loss {value.Loss,7:0.000}  accuracy {value.Accuracy:0.000}");
+        var description = ProgressText.Of(value);
         if (!tasks.TryGetValue(value.Phase, out var task))
         {
             Finish();
@@ -48,6 +45,4 @@ internal sealed class ProgressBars : IProgress<PurificationProgress>
         foreach (var task in tasks.Values)
             task.IsIndeterminate(false).Value = task.MaxValue;
     }
-
-    private static string Name(PurificationPhase phase) => phase.ToString().ToLowerInvariant();
 }

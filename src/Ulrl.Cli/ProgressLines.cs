@@ -25,5 +25,5 @@ internal sealed class ProgressLines(Terminal terminal) : IProgress<PurificationP
 
     private void Print(PurificationProgress epoch) => terminal.Error.WriteLine(string.Create(
         CultureInfo.InvariantCulture,
-        $"{epoch.Phase.ToString().ToLowerInvariant()} epoch {epoch.Epoch}/{epoch.Epochs}: loss {epoch.Loss:0.000}, accuracy {epoch.Accuracy:0.000}, at most {epoch.Remaining.TotalSeconds:0.0} s left"));
+        $"{ProgressText.Of(epoch)}, up to {epoch.Remaining.TotalSeconds:0.0} s left"));
 }
