@@ -191,15 +191,18 @@ PROJECT
 
 runtime=(Microsoft.ML.OnnxRuntime.Managed Microsoft.ML.OnnxRuntime)
 mlnet=(Microsoft.ML Microsoft.ML.OnnxTransformer)
+images=(Microsoft.ML.ImageAnalytics)
 torchsharp=(TorchSharp)
 
 runtime_missing=
 gpu_missing=
 mlnet_missing=
+images_missing=
 torchsharp_missing=
-if ! resolve "${runtime[@]}" "${mlnet[@]}" "${torchsharp[@]}"; then
+if ! resolve "${runtime[@]}" "${mlnet[@]}" "${images[@]}" "${torchsharp[@]}"; then
     runtime_missing=$(first_missing "${runtime[@]}")
     mlnet_missing=$(first_missing "${mlnet[@]}")
+    images_missing=$(first_missing "${images[@]}")
     torchsharp_missing=$(first_missing "${torchsharp[@]}")
 fi
 [ "$force_local" = 1 ] && runtime_missing="Microsoft.ML.OnnxRuntime $(version_of Microsoft.ML.OnnxRuntime)"
@@ -221,6 +224,9 @@ fi
 if [ -n "$mlnet_missing" ]; then
     say "Ulrl.MLNet is left out: $mlnet_missing $absent"
     property UlrlHasMLNet false
+elif [ -n "$images_missing" ]; then
+    say "The ML.NET examples are left out: $images_missing $absent"
+    property UlrlHasImageAnalytics false
 fi
 if [ -n "$torchsharp_missing" ]; then
     say "Ulrl.TorchSharp is left out: $torchsharp_missing $absent"
