@@ -19,7 +19,8 @@ internal static class TrainableInitializers
         ["Range"] = [0, 1, 2],
     };
 
-    // Positions where a Constant node, too, holds a learned weight.
+    // Positions where a learned weight stands, even one that is a Constant node or that the exporter computed from one
+    // and named itself: transposed, or with batch-norm folded in.
     private static readonly Dictionary<string, int[]> Weights = new(StringComparer.Ordinal)
     {
         ["Conv"] = [1, 2],
@@ -29,11 +30,13 @@ internal static class TrainableInitializers
         ["BatchNormalization"] = [1, 2],
         ["LayerNormalization"] = [1, 2],
         ["GroupNormalization"] = [1, 2],
+        ["InstanceNormalization"] = [1, 2],
+        ["Einsum"] = [0, 1, 2],
         ["PRelu"] = [1],
     };
 
     // Names that exporters and their users give to the constants that normalise an image.
-    private static readonly string[] PreprocessingNames = ["mean", "std", "var", "norm", "scale", "offset", "shift", "const"];
+    private static readonly string[] PreprocessingNames = ["mean", "std", "var", "norm", "scale", "offset", "shift"];
 
     public static IReadOnlyList<string> Of(GraphProto graph, string input)
     {
@@ -41,7 +44,10 @@ internal static class TrainableInitializers
         var constants = graph.Node
             .Where(n => n.OpType == "Constant" && n.IsStandard() && n.Find("value") is not null)
             .ToDictionary(n => n.Output[0], n => n.Find("value")!.T, StringComparer.Ordinal);
-        var excluded = Excluded(graph, input, tensors);
+        // Exporters of old number every initializer; then a number says nothing.
+        var numbered = tensors.Keys.All(IsNumber);
+        bool MadeUp(string name) => IsMadeUp(name) || (!numbered && IsNumber(name));
+        var excluded = Excluded(graph, input, tensors, MadeUp);
         var found = new List<string>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var node in graph.Node)
@@ -50,7 +56,7 @@ internal static class TrainableInitializers
             {
                 var name = node.Input[i];
                 var learned = tensors.TryGetValue(name, out var tensor)
-                    ? !IsFolded(name) || At(Weights, node, i)
+                    ? !MadeUp(name) || At(Weights, node, i) || IsAffine(node, tensor)
                     : constants.TryGetValue(name, out tensor) && At(Weights, node, i) && tensor.Dims.Count > 0;
                 if (learned && IsFloat(tensor!) && !excluded.Contains(name) && seen.Add(name)) found.Add(name);
             }
@@ -65,14 +71,26 @@ internal static class TrainableInitializers
     private static bool IsFloat(TensorProto tensor) =>
         (DataType)tensor.DataType is DataType.Float or DataType.Float16 or DataType.Bfloat16 or DataType.Double;
 
-    // PyTorch's exporter names what it folded "onnx::Mul_12" or by a bare number: a weight where it stands for one
-    // (transposed, or with batch-norm folded in), else something computed from others.
-    private static bool IsFolded(string name) => name.StartsWith("onnx::", StringComparison.Ordinal) || name.All(char.IsAsciiDigit);
+    private static bool IsNumber(string name) => name.All(char.IsAsciiDigit);
+
+    // Names that exporters make up for what is no variable of the network: onnx::Mul_12 and val_12 (PyTorch), Const__12,
+    // const_fold_opt__12 and mul/y:0 (tf2onnx), Constant_12 (Paddle). A learned tensor carries its attribute's path.
+    private static bool IsMadeUp(string name) =>
+        name.StartsWith("onnx::", StringComparison.Ordinal)
+        || (name.StartsWith("val_", StringComparison.Ordinal) && IsNumber(name[4..]))
+        || name.Contains("const", StringComparison.OrdinalIgnoreCase)
+        || name.Contains("scalar_tensor", StringComparison.Ordinal)
+        || name.EndsWith("/x:0", StringComparison.Ordinal)
+        || name.EndsWith("/y:0", StringComparison.Ordinal);
+
+    // A scale or shift per channel: what a normalisation layer's parameters become when they are reshaped.
+    private static bool IsAffine(NodeProto node, TensorProto tensor) => node.OpType is "Mul" or "Add" && tensor.Dims.Count(d => d > 1) == 1;
 
     // Steering inputs, and the constants that normalise the raw input before the first layer.
-    private static HashSet<string> Excluded(GraphProto graph, string input, Dictionary<string, TensorProto> tensors)
+    private static HashSet<string> Excluded(GraphProto graph, string input, Dictionary<string, TensorProto> tensors, Func<string, bool> madeUp)
     {
         var excluded = new HashSet<string>(StringComparer.Ordinal);
+        var nodes = graph.Node.Where(n => n.OpType == "Constant").Select(n => n.Output[0]).ToHashSet(StringComparer.Ordinal);
         var raw = new HashSet<string>(StringComparer.Ordinal) { input };
         foreach (var node in graph.Node)
         {
@@ -83,8 +101,9 @@ internal static class TrainableInitializers
 
             if (!node.Input.Any(raw.Contains)) continue;
             var constants = node.Input.Where(tensors.ContainsKey).ToList();
+            var fixedInputs = node.Input.All(i => raw.Contains(i) || tensors.ContainsKey(i) || nodes.Contains(i));
             if (node.OpType is "Cast" or "Identity" or "Transpose") raw.UnionWith(node.Output);
-            else if (node.OpType is "Sub" or "Div" or "Mul" or "Add" && constants.All(c => Normalises(node, tensors[c])))
+            else if (node.OpType is "Sub" or "Div" or "Mul" or "Add" && fixedInputs && constants.All(c => Normalises(node, tensors[c], madeUp(c))))
             {
                 excluded.UnionWith(constants);
                 raw.UnionWith(node.Output);
@@ -95,7 +114,7 @@ internal static class TrainableInitializers
     }
 
     // One number per channel or one in all, taken off or divided by, or named like a constant of preprocessing.
-    private static bool Normalises(NodeProto node, TensorProto constant) =>
+    private static bool Normalises(NodeProto node, TensorProto constant, bool madeUp) =>
         constant.Dims.Count(d => d > 1) <= 1
-        && (node.OpType is "Sub" or "Div" || IsFolded(constant.Name) || PreprocessingNames.Any(n => constant.Name.Contains(n, StringComparison.OrdinalIgnoreCase)));
+        && (node.OpType is "Sub" or "Div" || madeUp || PreprocessingNames.Any(n => constant.Name.Contains(n, StringComparison.OrdinalIgnoreCase)));
 }
