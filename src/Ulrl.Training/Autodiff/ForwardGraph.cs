@@ -12,6 +12,8 @@ namespace Ulrl.Training.Autodiff;
 /// </summary>
 internal sealed class ForwardGraph
 {
+    private const string Contrib = "com.microsoft";
+
     private static readonly HashSet<string> Quantised = new(StringComparer.Ordinal)
     {
         "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger",
@@ -39,7 +41,16 @@ internal sealed class ForwardGraph
     /// <summary>What the model reads and answers.</summary>
     public ModelInterface Io { get; }
 
-    public IReadOnlyDictionary<string, TensorProto> Initializers { get; }
+    public IReadOnlyDictionary<string, TensorProto> Initializers { get; private set; }
+
+    /// <summary>Opset of the model the graph was made from.</summary>
+    public required long ModelOpset { get; init; }
+
+    /// <summary>Opsets of the model's other domains.</summary>
+    public required IReadOnlyList<OperatorSetIdProto> OtherOpsets { get; init; }
+
+    /// <summary>Whether the nodes repeat the batch size that the model was exported with.</summary>
+    public bool RepeatsBatch { get; private set; }
 
     /// <summary>Initializers that training may change, in graph order.</summary>
     public required IReadOnlyList<string> Trainable { get; init; }
@@ -70,11 +81,20 @@ internal sealed class ForwardGraph
         ToSinglePrecision(graph);
         var split = SplitSharedStatistics(graph);
         var upgraded = OpsetUpgrade.Apply(graph, opset);
-        FreeBatch(graph, io);
+        long Imported(string domain) => proto.OpsetImport.FirstOrDefault(o => o.Domain == domain || (domain.Length == 0 && o.Domain == "ai.onnx"))?.Version ?? opset;
+        GradientPath.Check(graph, logits, trainable, Imported);
+        FreeInput(graph);
         foreach (var node in graph.Node) ToInference(node);
         graph.ValueInfo.Clear();
         graph.Output.Clear();
-        return new ForwardGraph(graph, upgraded, logits, io) { Trainable = trainable, SplitStatistics = split };
+        return new ForwardGraph(graph, upgraded, logits, io)
+        {
+            Trainable = trainable,
+            SplitStatistics = split,
+            ModelOpset = opset,
+            OtherOpsets = [.. proto.OpsetImport.Where(o => o.Domain is not ("" or "ai.onnx" or Contrib))],
+            RepeatsBatch = io.FixedBatch is not null,
+        };
     }
 
     /// <summary>A runnable model of a graph derived from this one.</summary>
@@ -83,8 +103,19 @@ internal sealed class ForwardGraph
         var proto = new ModelProto { IrVersion = 8, ProducerName = "ulrl", Graph = graph };
         if (Opset > 20) proto.IrVersion = 10;
         proto.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = Opset });
-        proto.OpsetImport.Add(new OperatorSetIdProto { Domain = "com.microsoft", Version = 1 });
+        proto.OpsetImport.Add(new OperatorSetIdProto { Domain = Contrib, Version = 1 });
+        proto.OpsetImport.AddRange(OtherOpsets);
         return new OnnxModel(proto);
+    }
+
+    /// <summary>Frees the nodes of the batch size that they repeat.</summary>
+    /// <param name="shapes">Shape of every tensor at that batch size.</param>
+    public void FreeBatch(IReadOnlyDictionary<string, long[]> shapes)
+    {
+        if (!RepeatsBatch || Io.FixedBatch is not { } batch) return;
+        FixedBatch.Free(Graph, Io.InputName, shapes, batch);
+        Initializers = Graph.Initializer.ToDictionary(t => t.Name, StringComparer.Ordinal);
+        RepeatsBatch = false;
     }
 
     // Drops what the logits do not need: a final Softmax, auxiliary heads, unused initializers.
@@ -243,28 +274,12 @@ internal sealed class ForwardGraph
         }
     }
 
-    // A batch dimension that the exporter fixed is freed: in the input's shape, and where a Reshape repeats it.
-    private static void FreeBatch(GraphProto graph, ModelInterface io)
+    private static void FreeInput(GraphProto graph)
     {
         foreach (var input in graph.Input)
         {
             if (input.Type?.TensorType?.Shape is not { Dim.Count: > 0 } shape) continue;
             shape.Dim[0] = new TensorShapeProto.Types.Dimension();
-        }
-
-        if (io.FixedBatch is not { } batch) return;
-        var constants = graph.Initializer.ToDictionary(t => t.Name, StringComparer.Ordinal);
-        foreach (var node in graph.Node)
-        {
-            if (node.OpType is not ("Reshape" or "Expand") || !constants.TryGetValue(node.Input[1], out var target) || target.DataType != (int)DataType.Int64) continue;
-            var dims = TensorData.ReadIntegers(target);
-            if (dims.Length < 2 || dims[0] != batch) continue;
-            if (node.OpType == "Expand") dims[0] = 1;
-            else if (Array.IndexOf(dims, -1) < 0) dims[0] = -1;
-            else if (node.Int("allowzero", 0) == 0) dims[0] = 0;
-            var freed = TensorData.Create(node.Output[0] + "/shape", [dims.Length], dims);
-            graph.Initializer.Add(freed);
-            node.Input[1] = freed.Name;
         }
     }
 }

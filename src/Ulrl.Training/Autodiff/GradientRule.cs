@@ -9,4 +9,5 @@ internal delegate Value[] NodeGradient(GradientContext g);
 /// <summary>How the gradient passes one operator backwards.</summary>
 /// <param name="Apply">Gradients by all inputs; absent values where there is none.</param>
 /// <param name="Broadcasts">Whether the gradients still have the broadcast shape of the output.</param>
-internal sealed record GradientRule(NodeGradient Apply, bool Broadcasts);
+/// <param name="Passes">Whether a gradient flows to the input at a position.</param>
+internal sealed record GradientRule(NodeGradient Apply, bool Broadcasts, Func<int, bool> Passes);

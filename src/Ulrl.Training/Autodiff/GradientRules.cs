@@ -29,13 +29,16 @@ internal sealed class GradientRules
     public static GradientRules Standard { get; } = new();
 
     /// <summary>One formula per input; broadcasting is undone behind them.</summary>
-    public void Broadcasting(string op, params InputGradient?[] gradients) => rules.Add(op, new GradientRule(PerInput(gradients), true));
+    public void Broadcasting(string op, params InputGradient?[] gradients) => rules.Add(op, new GradientRule(PerInput(gradients), true, Has(gradients)));
 
     /// <summary>One formula per input, each of its input's shape.</summary>
-    public void Add(string op, params InputGradient?[] gradients) => rules.Add(op, new GradientRule(PerInput(gradients), false));
+    public void Add(string op, params InputGradient?[] gradients) => rules.Add(op, new GradientRule(PerInput(gradients), false, Has(gradients)));
 
     /// <summary>One formula for all inputs, where they share work.</summary>
-    public void AddNode(string op, NodeGradient gradient, bool broadcasts = false) => rules.Add(op, new GradientRule(gradient, broadcasts));
+    public void AddNode(string op, NodeGradient gradient, bool broadcasts = false) => rules.Add(op, new GradientRule(gradient, broadcasts, _ => true));
+
+    /// <summary>One formula for all inputs but one, which holds integers.</summary>
+    public void AddNodeExcept(int input, string op, NodeGradient gradient) => rules.Add(op, new GradientRule(gradient, false, i => i != input));
 
     /// <summary>Operators whose outputs do not change, or not smoothly, with their inputs.</summary>
     public void Constant(params ReadOnlySpan<string> ops)
@@ -46,6 +49,8 @@ internal sealed class GradientRules
     public bool IsConstant(NodeProto node) => node.IsStandard() && constant.Contains(node.OpType);
 
     public GradientRule? Find(NodeProto node) => node.IsStandard() && rules.TryGetValue(node.OpType, out var rule) ? rule : null;
+
+    private static Func<int, bool> Has(InputGradient?[] gradients) => i => i < gradients.Length && gradients[i] is not null;
 
     private static NodeGradient PerInput(InputGradient?[] gradients) => g =>
     {

@@ -1,3 +1,4 @@
+using Ulrl.Training.Onnx;
 using Ulrl.Training.Onnx.Proto;
 using DataType = Ulrl.Training.Onnx.Proto.TensorProto.Types.DataType;
 
@@ -55,10 +56,13 @@ internal static class TrainableInitializers
             for (var i = 0; i < node.Input.Count; i++)
             {
                 var name = node.Input[i];
-                var learned = tensors.TryGetValue(name, out var tensor)
-                    ? !MadeUp(name) || At(Weights, node, i) || IsAffine(node, tensor)
-                    : constants.TryGetValue(name, out tensor) && At(Weights, node, i) && tensor.Dims.Count > 0;
-                if (learned && IsFloat(tensor!) && !excluded.Contains(name) && seen.Add(name)) found.Add(name);
+                if (!tensors.TryGetValue(name, out var tensor) && !constants.TryGetValue(name, out tensor)) continue;
+                if (!IsFloat(tensor) || excluded.Contains(name)) continue;
+                var stored = tensors.ContainsKey(name);
+                var learned = (stored && !MadeUp(name))
+                    || (At(Weights, node, i) && tensor.Dims.Count > 0 && !IsNeutral(node, i, tensor))
+                    || (stored && IsAffine(node, tensor));
+                if (learned && seen.Add(name)) found.Add(name);
             }
         }
 
@@ -82,6 +86,10 @@ internal static class TrainableInitializers
         || name.Contains("scalar_tensor", StringComparison.Ordinal)
         || name.EndsWith("/x:0", StringComparison.Ordinal)
         || name.EndsWith("/y:0", StringComparison.Ordinal);
+
+    // The ones and zeros that stand for the scale and bias of a normalisation layer that has none.
+    private static bool IsNeutral(NodeProto node, int position, TensorProto tensor) =>
+        node.OpType.EndsWith("Normalization", StringComparison.Ordinal) && Array.TrueForAll(TensorData.ReadFloats(tensor), v => v == (position == 1 ? 1f : 0f));
 
     // A scale or shift per channel: what a normalisation layer's parameters become when they are reshaped.
     private static bool IsAffine(NodeProto node, TensorProto tensor) => node.OpType is "Mul" or "Add" && tensor.Dims.Count(d => d > 1) == 1;

@@ -122,7 +122,7 @@ internal sealed class TrainingGraph
             var terms = options.Objective.Emit(context);
             Report(terms, labels);
 
-            var backward = new Backward(Builder, new BackwardOptions(probe, forward.Opset, options.Portable, count, form));
+            var backward = new Backward(Builder, new BackwardOptions(probe, forward.ModelOpset, options.Portable, count, form));
             var found = backward.Run(forward.Logits, terms.LogitsGradient, forward.Trainable);
             if (!options.Portable) FastConvolutions.Apply(Builder, probe, forwardNodes);
             var gradients = new Dictionary<string, Value>(StringComparer.Ordinal);

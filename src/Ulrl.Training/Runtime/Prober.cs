@@ -18,8 +18,13 @@ internal static class Prober
         ["Tile"] = [1],
     };
 
+    // A model that takes more samples than this at once is no classifier to train on a few.
+    private const long LargestFixedBatch = 4096;
+
+    /// <summary>Probes a graph. One that repeats the batch size it was exported with is freed of it first.</summary>
     public static Probe Run(ForwardGraph forward, IReadOnlyList<int> sampleShape)
     {
+        if (forward.RepeatsBatch) FreeBatch(forward, sampleShape);
         var graph = forward.Graph.Clone();
         var builder = new GraphBuilder(graph);
         var shapes = new List<string>();
@@ -32,12 +37,7 @@ internal static class Prober
         }
 
         values = [.. values.Distinct()];
-        foreach (var name in shapes)
-        {
-            builder.Assign("shape:" + name, "Shape", [builder[name]]);
-            builder.Output("shape:" + name, DataType.Int64, -1);
-        }
-
+        AddShapes(builder, shapes);
         foreach (var name in values)
         {
             var flat = builder.Op("Reshape", [builder[name], builder.Ints(-1)]);
@@ -49,6 +49,38 @@ internal static class Prober
         foreach (var (name, tensor) in forward.Initializers) found.Shapes[name] = [.. tensor.Dims.Select(d => new Dim(d, d))];
         found.Shapes[forward.Io.InputName] = [new Dim(Dim.FirstBatch, Dim.SecondBatch), .. sampleShape.Select(d => new Dim(d, d))];
         return new Probe(found.Shapes, found.Values);
+    }
+
+    private static void AddShapes(GraphBuilder builder, List<string> tensors)
+    {
+        foreach (var name in tensors)
+        {
+            builder.Assign("shape:" + name, "Shape", [builder[name]]);
+            builder.Output("shape:" + name, DataType.Int64, -1);
+        }
+    }
+
+    private static void FreeBatch(ForwardGraph forward, IReadOnlyList<int> sampleShape)
+    {
+        var batch = forward.Io.FixedBatch ?? 1;
+        if (batch > LargestFixedBatch) throw new InvalidModelException($"input '{forward.Io.InputName}' takes {batch} samples at once, at most {LargestFixedBatch} are supported; export the model with a dynamic batch dimension.");
+        var graph = forward.Graph.Clone();
+        var tensors = forward.Graph.Node.SelectMany(n => n.Output).Where(o => o.Length > 0).ToList();
+        AddShapes(new GraphBuilder(graph), tensors);
+        try
+        {
+            using var session = OrtSessions.Open(forward.ToModel(graph).ToBytes(), Device.Cpu, 0, optimise: false);
+            using var options = new RunOptions();
+            using var results = RunOnce(session, options, forward.Io.InputName, sampleShape, (int)batch);
+            var shapes = tensors.Zip(results).ToDictionary(p => p.First, p => p.Second.GetTensorDataAsSpan<long>().ToArray(), StringComparer.Ordinal);
+            foreach (var (name, tensor) in forward.Initializers) shapes[name] = [.. tensor.Dims];
+            shapes[forward.Io.InputName] = [batch, .. sampleShape.Select(d => (long)d)];
+            forward.FreeBatch(shapes);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new InvalidModelException($"the model cannot be run ({OrtSessions.FirstLine(e.Message)}).", e);
+        }
     }
 
     private static (Dictionary<string, Dim[]> Shapes, Dictionary<string, (double[] First, double[] Second)> Values) Collect(

@@ -10,8 +10,8 @@ internal static class IndexingRules
         rules.Add("Gather", Gather);
         rules.Add("GatherElements", g => g.B.Op("ScatterElements", [ShapeRules.Zeros(g, g[0]), g[1], g.Dy], ("axis", g.Int("axis", 0)), ("reduction", "add")));
         rules.Add("GatherND", GatherNd);
-        rules.AddNode("ScatterND", ScatterNd);
-        rules.AddNode("ScatterElements", ScatterElements);
+        rules.AddNodeExcept(1, "ScatterND", ScatterNd);
+        rules.AddNodeExcept(1, "ScatterElements", ScatterElements);
         rules.Add("Slice", Slice);
         rules.Add("Pad", Pad);
         rules.Add("Trilu", g => g.B.Op("Trilu", [g.Dy, g[1]], ("upper", g.Int("upper", 1))));
