@@ -22,6 +22,9 @@ internal sealed class FixedBatch
     // Tensor -> the factor before the batch within that dimension, where it is not 1: 5 in [5·batch, 3].
     private readonly Dictionary<string, long> factor = new(StringComparer.Ordinal);
 
+    // Floating-point initializers and what is computed from them.
+    private readonly HashSet<string> learned = new(StringComparer.Ordinal);
+
     private FixedBatch(GraphProto graph, IReadOnlyDictionary<string, long[]> shapes, long batch)
     {
         this.graph = graph;
@@ -29,6 +32,7 @@ internal sealed class FixedBatch
         this.batch = batch;
         builder = new GraphBuilder(graph);
         constants = graph.Initializer.ToDictionary(t => t.Name, StringComparer.Ordinal);
+        learned.UnionWith(graph.Initializer.Where(t => t.DataType == (int)TensorProto.Types.DataType.Float).Select(t => t.Name));
     }
 
     /// <summary>Rewrites the graph in place.</summary>
@@ -51,11 +55,11 @@ internal sealed class FixedBatch
 
     private void Visit(NodeProto node)
     {
+        // Numbers, not samples.
+        if (node.OpType is "Shape" or "Size" or "Range" or "NonZero" or "EyeLike" or "ConstantOfShape") return;
+        if (node.Input.Any(learned.Contains)) learned.UnionWith(node.Output);
         switch (node.OpType)
         {
-            // Numbers, not samples.
-            case "Shape" or "Size" or "Range" or "NonZero" or "EyeLike" or "ConstantOfShape":
-                return;
             case "Reshape" or "Flatten" or "Squeeze" or "Unsqueeze":
                 Reshape(node);
                 return;
@@ -149,7 +153,7 @@ internal sealed class FixedBatch
             // Every dimension of size one goes, but the batch is none of them.
             var from = shapes[node.Input[0]];
             node.Input.Add(builder.Ints([.. Enumerable.Range(0, from.Length).Where(i => i != at && from[i] == 1).Select(i => (long)i)]).Name);
-            position.Remove(node.Output[0]);
+            position[node.Output[0]] = from.Take(at).Count(d => d != 1);
         }
     }
 
@@ -186,15 +190,11 @@ internal sealed class FixedBatch
             position[node.Output[0]] = at;
             if (node.OpType == "Expand") node.Input[1] = Dims(to, at, 1);
         }
-        else if (from.Length < to.Length || (from.Length > 0 && from[0] == 1))
+        else if (learned.Contains(node.Input[0]) && (from.Length < to.Length || (from.Length > 0 && from[0] == 1)))
         {
-            Repeated(node, 1, node.OpType == "Expand" ? to : [.. to.Select((d, i) => d / from[i])]);
+            long[] dims = node.OpType == "Expand" ? to : [.. to.Select((d, i) => d / from[i])];
+            if (batch > 1 && dims.Length > 1 && dims[0] == batch) node.Input[1] = Dims(dims, 0, 1);
         }
-    }
-
-    private void Repeated(NodeProto node, int input, long[] dims)
-    {
-        if (batch > 1 && dims.Length > 1 && dims[0] == batch) node.Input[input] = Dims(dims, 0, 1);
     }
 
     // Operators that do not broadcast: operands that are the same for every sample are repeated.

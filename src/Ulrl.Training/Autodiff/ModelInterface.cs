@@ -56,10 +56,15 @@ internal sealed record ModelInterface(
                 : throw new InvalidModelException($"{model.Label}: there is no output '{outputName}'; the outputs are {string.Join(", ", outputs.Select(o => o.Name))}.");
         }
 
-        return outputs.Count == 0
-            ? throw new InvalidModelException($"{model.Label}: the graph has no output.")
-            : outputs[0].Name;
+        // Models that also answer the label itself (scikit-learn's) name it first.
+        return (outputs.FirstOrDefault(HoldsScores) ?? outputs.FirstOrDefault())?.Name
+            ?? throw new InvalidModelException($"{model.Label}: the graph has no output.");
     }
+
+    // Scores, or the maps that ZipMap makes of them.
+    private static bool HoldsScores(ValueInfoProto output) =>
+        output.Type?.TensorType is not { } tensor
+        || (DataType)tensor.ElemType is DataType.Float or DataType.Float16 or DataType.Bfloat16 or DataType.Double;
 
     private static string LogitsBefore(GraphProto graph, string output)
     {
@@ -70,13 +75,16 @@ internal sealed record ModelInterface(
         }
 
         var tensor = output;
-        while (producers.TryGetValue(tensor, out var node) && node.IsStandard())
+        var wrapped = output;
+        while (producers.TryGetValue(tensor, out var node))
         {
-            if (node.OpType is "Softmax" or "LogSoftmax") return node.Input[0];
-            if (node.OpType is not ("Identity" or "Cast")) break;
+            if (node.OpType is "Softmax" or "LogSoftmax" && node.IsStandard()) return node.Input[0];
+            var zipped = node.OpType == "ZipMap" && node.Domain == "ai.onnx.ml";
+            if (!zipped && !(node.OpType is "Identity" or "Cast" && node.IsStandard())) break;
             tensor = node.Input[0];
+            if (zipped) wrapped = tensor;
         }
 
-        return output;
+        return wrapped;
     }
 }

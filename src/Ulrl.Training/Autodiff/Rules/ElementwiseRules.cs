@@ -39,12 +39,20 @@ internal static class ElementwiseRules
         rules.Add("Cast", g => g.B.Op("CastLike", [g.Dy, g[0]]));
         rules.Add("CastLike", g => g.B.Op("CastLike", [g.Dy, g[0]]));
         rules.Add("Identity", g => g.Dy);
-        rules.Add("Dropout", g => g.Dy);
+        rules.Add("Dropout", Dropout);
 
         rules.Constant(
             "And", "ArgMax", "ArgMin", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "Ceil", "ConstantOfShape", "Equal", "EyeLike", "Floor", "Greater",
             "GreaterOrEqual", "Hardmax", "IsInf", "IsNaN", "Less", "LessOrEqual", "NonZero", "Not", "OneHot", "Or", "Range", "Round",
             "Shape", "Sign", "Size", "Xor");
+    }
+
+    // Off, it passes everything; on, it passes what its mask kept and scales it as the forward pass did.
+    private static Value Dropout(GradientContext g)
+    {
+        if (g.Outputs < 2) return g.Dy;
+        var kept = 1f - (g[1].IsPresent ? g[1] : g.B.Scalar(0.5f));
+        return g.B.Op("Where", [g.B[g.Node.Output[1]], g.Dy / kept, g.B.Scalar(0f)]);
     }
 
     // Zero where the exponent is zero, whatever the base.

@@ -1,4 +1,5 @@
 using Ulrl.Training.Autodiff;
+using Ulrl.Training.Onnx;
 using static Ulrl.Training.Tests.Autodiff.Gradients.Operand;
 
 namespace Ulrl.Training.Tests.Autodiff.Gradients;
@@ -62,6 +63,10 @@ public sealed class ShapeGradientTests
             .Ops("given sizes", "Split", 3, [Batch(6, 2), Ints(1, 3, 2)], ("axis", 1L))
             .Graph("Split with parts that are not used", g => g.Op("Split", 3, [g.Add(Batch(6)), g.Add(Ints(1, 3, 2))], ("axis", 1L))[1]);
         cases.At(13).Ops("equal parts", "Split", 3, [Batch(2, 6)], ("axis", -1L));
+        cases.At(11, 17, 23)
+            .Graph("Shape, Size, Range, Mod and Equal beside the gradient", Numbers)
+            .Graph("ArgMax, TopK, Floor and Greater beside the gradient", Choices)
+            .Graph("NonZero, ConstantOfShape and ScatterND beside the gradient", Places);
         return cases.At(18, 23)
             .Ops("a number of parts", "Split", 3, [Batch(6)], ("axis", 1L), ("num_outputs", 3L))
             .Ops("a number of parts, the last smaller", "Split", 3, [Batch(7)], ("axis", 1L), ("num_outputs", 3L));
@@ -76,4 +81,35 @@ public sealed class ShapeGradientTests
     // The vector [batch, rest…].
     private static Value BatchAnd(CaseGraph g, params long[] rest) =>
         g.Op("Concat", [g.Op("Gather", [g.Op("Shape", [g.B[CaseGraph.Input]]), g.Add(Ints(0))]), g.Add(Ints(rest))], ("axis", 0L));
+
+    // Every other column of x, divided by the number of its elements.
+    private static Value Numbers(CaseGraph g)
+    {
+        var x = g.Add(Batch(6));
+        var columns = g.Op("Gather", [g.Op("Shape", [x]), g.B.Scalar(1L)]);
+        var steps = g.Op("Range", [g.B.Scalar(0L), columns, g.B.Scalar(1L)]);
+        var odd = g.Op("Not", [g.Op("Equal", [g.Op("Mod", [steps, g.B.Scalar(2L)]), g.B.Scalar(0L)])]);
+        return g.Op("Where", [odd, x, g.B.Scalar(0f)]) * 24f / g.Op("Cast", [g.Op("Size", [x])], ("to", 1L));
+    }
+
+    // The largest entry, the second largest two, and x weighed by whole numbers and signs made from it.
+    private static Value[] Choices(CaseGraph g)
+    {
+        var x = g.Add(Batch(6).In(-3.3f, 2.9f));
+        var best = g.Op("GatherElements", [x, g.Op("ArgMax", [x], ("axis", 1L))], ("axis", 1L));
+        var two = g.Op("GatherElements", [x, g.Op("TopK", 2, [x, g.B.Ints(2)], ("axis", 1L))[1]], ("axis", 1L));
+        var positive = g.Op("Cast", [g.Op("Greater", [x, g.B.Scalar(0f)])], ("to", 1L));
+        var whole = g.Op("Cast", [g.Op("Cast", [g.Op("Floor", [x])], ("to", 7L))], ("to", 1L));
+        return [best, two, x * positive, x * whole * g.Op("Sign", [x])];
+    }
+
+    // Columns of a mask, picked out, and signs written into a vector of ones.
+    private static Value[] Places(CaseGraph g)
+    {
+        var x = g.Add(Batch(5));
+        var mask = g.Add(Bools([5], true, false, true, true, false));
+        var places = g.Op("Reshape", [g.Op("NonZero", [mask]), g.B.Ints(-1)]);
+        var signs = g.Op("ScatterND", [g.Op("ConstantOfShape", [g.B.Ints(5)], ("value", TensorData.Create("", [1], [1f]))), g.Add(IntTensor([2, 1], 0, 3)), g.B.Floats([-1f, -2f], 2)]);
+        return [g.Op("Gather", [x, places], ("axis", 1L)), x * signs];
+    }
 }
