@@ -6,7 +6,7 @@ namespace Ulrl.Training.Data;
 /// </summary>
 internal static class CifarBinary
 {
-    private const int Pixels = 3 * 32 * 32;
+    private const int Pixels = CifarBatch.ImageBytes;
 
     /// <summary>Tells the version from the file's name and length; null where it is neither.</summary>
     public static DataSetFormat? Detect(string path, long length)
@@ -45,6 +45,30 @@ internal static class CifarBinary
         }
 
         return new LabeledSamples(values, [3, 32, 32], labels, source: source);
+    }
+
+    /// <summary>Reads the records of one file inside an archive.</summary>
+    /// <param name="stream">Positioned at its first byte.</param>
+    /// <param name="length">Its length in bytes, checked against the archive's.</param>
+    /// <param name="format">Version.</param>
+    /// <param name="where">File, and entry, for errors.</param>
+    /// <exception cref="DataSetException">It is not a whole number of records, ends early, or a label is out of range.</exception>
+    internal static CifarBatch ReadBatch(Stream stream, long length, DataSetFormat format, string where)
+    {
+        var record = new byte[RecordBytes(format)];
+        if (length % record.Length != 0)
+            throw new DataSetException($"{where} has {length} bytes, not a whole number of {format} records of {record.Length}; the file is truncated or of another format");
+        var labels = new int[length / record.Length];
+        var pixels = new byte[labels.Length * Pixels];
+        var input = new CheckedInput(stream, where);
+        for (var sample = 0; sample < labels.Length; sample++)
+        {
+            input.ReadExactly(record);
+            labels[sample] = Label(record, format, where, sample);
+            record.AsSpan(^Pixels..).CopyTo(pixels.AsSpan(sample * Pixels));
+        }
+
+        return new CifarBatch(pixels, labels);
     }
 
     private static int RecordBytes(DataSetFormat format) => Pixels + (format == DataSetFormat.Cifar10 ? 1 : 2);

@@ -15,6 +15,12 @@ public enum DataSetFormat
     /// <summary>CIFAR-100 binary version: coarse label, fine label, then 3·32·32 pixels; the fine label is used.</summary>
     Cifar100,
 
+    /// <summary>
+    /// CIFAR-10 or CIFAR-100 Python version: one pickled batch per file, read without running anything; of CIFAR-100
+    /// the fine label is used.
+    /// </summary>
+    CifarPython,
+
     /// <summary>IDX as MNIST uses it, images and labels in two files, plain or gzip.</summary>
     Idx,
 }

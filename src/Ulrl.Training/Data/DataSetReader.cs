@@ -5,7 +5,7 @@ public static class DataSetReader
 {
     /// <summary>Reads a file of samples.</summary>
     /// <param name="path">
-    /// One file: .npz, CIFAR-10/100 binary or IDX images (plain or .gz). For IDX, <c>images;labels</c> names the labels too;
+    /// One file: .npz, CIFAR-10/100 binary or Python batch, or IDX images (plain or .gz). For IDX, <c>images;labels</c> names the labels too;
     /// several CIFAR files are read as one set when separated by semicolons.
     /// </param>
     /// <param name="options">Format and label file, where the path does not tell.</param>
@@ -39,6 +39,8 @@ public static class DataSetReader
                 return NpzSamples.Read(paths[0]);
             case DataSetFormat.Cifar10 or DataSetFormat.Cifar100:
                 return CifarBinary.Read(paths, format);
+            case DataSetFormat.CifarPython:
+                return CifarPickle.Read(paths);
             case DataSetFormat.Idx when paths.Length <= 2:
                 return IdxSamples.Read(paths[0], paths.Length == 2 ? paths[1] : options.LabelsPath);
             default:
@@ -55,10 +57,12 @@ public static class DataSetReader
             return DataSetFormat.Npz;
         if (start is [0x1F, 0x8B, ..])
             return DataSetFormat.Idx;
+        if (CifarPickle.Detect(start))
+            return DataSetFormat.CifarPython;
         if (CifarBinary.Detect(path, file.Length) is { } cifar)
             return cifar;
         if (start is [0, 0, 0x08 or 0x09 or 0x0B or 0x0C or 0x0D or 0x0E, _])
             return DataSetFormat.Idx;
-        throw new DataSetException($"'{path}' is of no known format; give .npz, CIFAR-10/100 binary (.bin) or IDX (plain or .gz)");
+        throw new DataSetException($"'{path}' is of no known format; give .npz, CIFAR-10/100 binary (.bin) or Python batch, or IDX (plain or .gz)");
     }
 }

@@ -46,12 +46,23 @@ internal static class NpyFormat
     public static NpyArray Read(CheckedInput input, long length, long fileLength)
     {
         var header = ReadHeader(input, out var headerBytes);
+        return ReadValues(input, header, length - headerBytes, fileLength);
+    }
+
+    /// <summary>Reads the values that follow a header.</summary>
+    /// <param name="input">Positioned at the first value.</param>
+    /// <param name="header">Type, order and shape.</param>
+    /// <param name="length">Bytes the values take.</param>
+    /// <param name="fileLength">Length of the file on disk, which bounds the memory used.</param>
+    /// <exception cref="DataSetException">The values are truncated or of a refused kind.</exception>
+    public static NpyArray ReadValues(CheckedInput input, NpyHeader header, long length, long fileLength)
+    {
         var type = ElementType(header.Descriptor, input.Where, out var swap);
         var count = CountOf(header.Shape, input.Where);
         var size = header.Descriptor[^1] - '0';
         MemoryBudget.Check(input.Where, count, size, size, fileLength);
-        if (headerBytes + (count * size) != length)
-            throw new DataSetException($"{input.Where}: shape [{string.Join(", ", header.Shape)}] needs {count * size} bytes, the entry holds {length - headerBytes}; the file is truncated or damaged");
+        if (count * size != length)
+            throw new DataSetException($"{input.Where}: shape [{string.Join(", ", header.Shape)}] needs {count * size} bytes, the entry holds {length}; the file is truncated or damaged");
         Array values = Type.GetTypeCode(type) switch
         {
             TypeCode.SByte => ReadValues<sbyte>(input, header, (int)count, swap),
