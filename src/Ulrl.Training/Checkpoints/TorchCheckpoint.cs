@@ -35,6 +35,10 @@ public sealed class TorchCheckpoint
     /// </summary>
     public IReadOnlyDictionary<string, object?> Values => values;
 
+    /// <summary>The state dict as shapes and float values by name, as <see cref="Architectures.Architecture.Build"/> takes it.</summary>
+    public IReadOnlyDictionary<string, (long[] Shape, float[] Values)> ToStateDict() =>
+        tensors.ToDictionary(item => item.Key, item => (item.Value.Shape.ToArray(), item.Value.ToSingles()), StringComparer.Ordinal);
+
     /// <summary>BackdoorBench's <c>model_name</c>, for example <c>preactresnet18</c>; null where there is none.</summary>
     public string? ModelName => values.GetValueOrDefault(TorchZipWriter.ModelNameKey) as string;
 

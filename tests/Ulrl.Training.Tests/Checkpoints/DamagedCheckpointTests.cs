@@ -7,7 +7,7 @@ namespace Ulrl.Training.Tests.Checkpoints;
 /// <summary>Real checkpoints with seeded damage load or end in one error of this library, and take bounded memory.</summary>
 public sealed class DamagedCheckpointTests : IDisposable
 {
-    private const int Rounds = 1500;
+    private const int Rounds = 800;
     private const int Slack = 1 << 20;
     private const int FactorOfSize = 256;
 

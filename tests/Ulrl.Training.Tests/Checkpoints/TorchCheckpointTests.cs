@@ -29,12 +29,15 @@ public class TorchCheckpointTests
 
         Assert.Equal(format, checkpoint.Format);
         Assert.Equal(expected.Names, checkpoint.Tensors.Keys);
+        var stateDict = checkpoint.ToStateDict();
         foreach (var (key, tensor) in checkpoint.Tensors)
         {
             var array = expected.Read(key);
             Assert.Equal(Array.ConvertAll(array.Shape, size => (long)size), tensor.Shape);
             Assert.Equal(array.Values.Length, tensor.ElementCount);
             Assert.Equal(array.ToSingles(), tensor.ToSingles());
+            Assert.Equal(tensor.Shape, stateDict[key].Shape);
+            Assert.Equal(array.ToSingles(), stateDict[key].Values);
             if (array.IsInteger)
                 Assert.Equal(array.ToInt64s(), tensor.ToInt64s());
             else
