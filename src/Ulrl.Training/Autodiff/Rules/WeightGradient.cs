@@ -7,11 +7,11 @@ namespace Ulrl.Training.Autodiff.Rules;
 /// <remarks>Which way is the fastest depends on the shape; the bounds were measured on the CPU provider.</remarks>
 internal sealed class WeightGradient
 {
-    // Up to this many channels shifting both sides saves more than its copies cost.
-    private const long FewChannels = 16;
+    // Up to this many channels one product of unfolded patches beats one per kernel offset.
+    private const long FewChannels = 32;
 
-    // Up to this many rows of unfolded patches (three channels with 7×7 kernels) one product beats one per offset.
-    private const long FewPatchRows = 160;
+    // As few channels as an image has: shifting both sides, too, costs more than it saves.
+    private const long ImageChannels = 4;
 
     private readonly GradientContext g;
     private readonly Value dense;
@@ -58,8 +58,11 @@ internal sealed class WeightGradient
     private Value Choose()
     {
         if (rows == 1 && columns == 1) return Depthwise();
-        if (group == 1 && window.Taps > 1 && columns * window.Taps <= FewPatchRows) return Unfolded();
-        if (group == 1 && window.Rank == 2 && window.Taps > 1 && window.IsUnitStride && Math.Max(rows, columns) <= FewChannels && ReachesFit()) return ShiftedBothWays();
+        if (group == 1 && window.Taps > 1 && columns <= FewChannels)
+        {
+            if (columns > ImageChannels && rows <= FewChannels && window.Rank == 2 && window.IsUnitStride && ReachesFit()) return ShiftedBothWays();
+            if (columns <= ImageChannels || !window.IsUnitStride) return Unfolded();
+        }
 
         // Per sample, products the size of the weights; over the whole batch, transposed copies of both sides.
         return group == 1 && rows * columns > positions * (rows + columns) ? OverBatch() : PerSample();
@@ -99,15 +102,16 @@ internal sealed class WeightGradient
         }
     }
 
-    // im2col: every offset's copy of the dense side below the other, one product per sample.
+    // im2col: every offset's copy of the dense side below the other, one product per sample. The patches stand on the
+    // left: the runtime packs the right side anew for every product.
     private Value Unfolded()
     {
         var padded = Pad();
         var patches = B.Op("Concat", [.. window.Offsets().Select(offset => Shift(padded, offset))], ("axis", 1L));
-        var left = B.Op("Reshape", [strided, B.Ints(-1, rows, positions)]);
-        var product = Product(left, B.Op("Reshape", [patches, B.Ints(-1, window.Taps * columns, positions)]), 3);
-        var summed = B.Op("Reshape", [g.Sum(product, false, 0), B.Ints(rows, window.Taps, columns)]);
-        return B.Op("Transpose", [summed], ("perm", new long[] { 0, 2, 1 }));
+        var left = B.Op("Reshape", [patches, B.Ints(-1, window.Taps * columns, positions)]);
+        var product = Product(left, B.Op("Reshape", [strided, B.Ints(-1, rows, positions)]), 3);
+        var summed = B.Op("Reshape", [g.Sum(product, false, 0), B.Ints(window.Taps, columns, rows)]);
+        return B.Op("Transpose", [summed], ("perm", new long[] { 2, 1, 0 }));
     }
 
     // The dense side shifted along the height, the strided side against it along the width: kh + kw copies instead of kh·kw.
@@ -119,15 +123,18 @@ internal sealed class WeightGradient
         var reach = (kw - 1) * dilation;
         var tall = PadTo(dense, [window.PadsBegin[0], 0], [window.PadsEnd[0], 0]);
         var wide = PadTo(strided, [0, reach - window.PadsBegin[1]], [0, reach - window.PadsEnd[1]]);
-        var down = Enumerable.Range(0, (int)kh).Select(i => Slice(tall, 2, i * window.Dilations[0], height));
-        var across = Enumerable.Range(0, (int)kw).Select(j => Slice(wide, 3, reach - (j * dilation), width));
+        var down = Enumerable.Range(0, (int)kh).Select(i => Slice(dense, tall, 2, i * window.Dilations[0], window.PadsBegin[0], height));
+        var across = Enumerable.Range(0, (int)kw).Select(j => Slice(strided, wide, 3, reach - (j * dilation), reach - window.PadsBegin[1], width));
         var left = B.Op("Reshape", [B.Op("Concat", [.. across], ("axis", 1L)), B.Ints(-1, kw * rows, height * width)]);
         var right = B.Op("Reshape", [B.Op("Concat", [.. down], ("axis", 1L)), B.Ints(-1, kh * columns, height * width)]);
         var summed = B.Op("Reshape", [g.Sum(Product(left, right, 3), false, 0), B.Ints(kw, rows, kh, columns)]);
         return B.Op("Transpose", [summed], ("perm", new long[] { 1, 3, 2, 0 }));
 
-        Value Slice(Value value, long axis, long start, long size) =>
-            B.Op("Slice", [value, B.Ints(start), B.Ints(start + size), B.Ints(axis)]);
+        // The tensor itself where a slice would give it back.
+        Value Slice(Value whole, Value padded, int axis, long start, long pad, long size) =>
+            start == pad && (whole == dense ? denseShape : stridedShape)[axis].Size == size
+                ? whole
+                : B.Op("Slice", [padded, B.Ints(start), B.Ints(start + size), B.Ints(axis)]);
     }
 
     private bool ReachesFit()
