@@ -16,6 +16,9 @@ internal sealed class BilinearConvolution
     // Below this much of both channels the products are too thin.
     private const long FewestChannels = 32;
 
+    // Cost of one transformed weight per sample, beside a multiplication.
+    private const double WeightShare = 0.5;
+
     private static readonly int[] TileSizes = [4, 2];
 
     private readonly BilinearAxis height;
@@ -50,11 +53,11 @@ internal sealed class BilinearConvolution
 
     /// <summary>The convolution.</summary>
     public Value Forward(GraphBuilder b, Value x, Value w) =>
-        FromFrequencies(b, Product(b, InputFrequencies(b, x), KernelFrequencies(b, w), transA: false, transB: true), forInput: false);
+        FromFrequencies(b, Product(b, InputFrequencies(b, x), KernelFrequencies(b, w, x), transA: false, transB: true), forInput: false);
 
     /// <summary>Gradient by the input from <see cref="OutputFrequencies"/> of the output's gradient.</summary>
     public Value ByInput(GraphBuilder b, Value dyFrequencies, Value w) =>
-        FromFrequencies(b, b.Op("MatMul", [dyFrequencies, KernelFrequencies(b, w)]), forInput: true);
+        FromFrequencies(b, b.Op("MatMul", [dyFrequencies, KernelFrequencies(b, w, dyFrequencies)]), forInput: true);
 
     /// <summary>Gradient by the weights from <see cref="OutputFrequencies"/> of the output's gradient.</summary>
     public Value ByWeight(GraphBuilder b, Value dyFrequencies, Value x)
@@ -88,9 +91,12 @@ internal sealed class BilinearConvolution
         return b.Op("Reshape", [Product(b, columns, Transform(b, width, forInput), transA: true, transB: false), b.Ints([-1, .. shape])]);
     }
 
-    private Value KernelFrequencies(GraphBuilder b, Value w)
+    // The weights need nothing else, so the runtime would transform those of every layer before the first one runs and
+    // hold them all. Their shape is made to depend on the activations instead.
+    private Value KernelFrequencies(GraphBuilder b, Value w, Value after)
     {
-        var flat = b.Op("Reshape", [w, b.Ints(weight[0] * weight[1], weight[2] * weight[3])]);
+        var zero = b.Op("Mul", [b.Op("Size", [after]), b.Scalar(0L)]);
+        var flat = b.Op("Reshape", [w, b.Op("Add", [b.Ints(weight[0] * weight[1], weight[2] * weight[3]), zero])]);
         var frequencies = Product(b, KernelTransform(b), flat, transA: false, transB: true);
         return b.Op("Reshape", [frequencies, b.Ints(width.Frequencies, 1, height.Frequencies, weight[0], weight[1])]);
     }
@@ -142,11 +148,13 @@ internal sealed class BilinearConvolution
         return best;
     }
 
-    // Per sample, of the forward pass.
+    // Per sample, of the forward pass; the weights' own transforms are shared by the samples of a batch.
     private double Multiplications()
     {
         double Transforms(long[] shape) => shape[0] * width.Rows * (((double)shape[1] * shape[2]) + ((double)shape[1] * height.Rows));
-        return Transforms(input) + Transforms(output) + ((double)width.Rows * height.Rows * weight[0] * weight[1]);
+        var products = (double)width.Rows * height.Rows;
+        var weights = WeightShare * width.Frequencies * height.Frequencies;
+        return Transforms(input) + Transforms(output) + ((products + weights) * weight[0] * weight[1]);
     }
 
     private static long[] Sizes(Dim[] shape) => [.. shape.Select(d => d.Size)];
