@@ -346,6 +346,20 @@ internal static class TensorData
         return t;
     }
 
+    /// <summary>Writes the values of a floating-point tensor into memory of its size.</summary>
+    public static void CopyFloats(TensorProto t, Span<float> to)
+    {
+        if (t.DataType == (int)TensorProto.Types.DataType.Float && t.RawData.Length > 0 && BitConverter.IsLittleEndian)
+        {
+            CheckArrayLength(t);
+            t.RawData.Span.CopyTo(MemoryMarshal.AsBytes(to));
+        }
+        else
+        {
+            ReadFloats(t).CopyTo(to);
+        }
+    }
+
     private static float[] FromRaw(ReadOnlySpan<byte> raw, int count)
     {
         var values = new float[count];

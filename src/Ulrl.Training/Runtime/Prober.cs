@@ -88,10 +88,10 @@ internal static class Prober
     {
         try
         {
+            using var weights = new ProbedWeights(graph, forward.Trainable);
             using var session = OrtSessions.Open(forward.ToModel(graph).ToBytes(), Device.Cpu, 0, optimise: false);
-            using var options = new RunOptions();
-            using var first = RunOnce(session, options, forward.Io.InputName, sampleShape, Dim.FirstBatch);
-            using var second = RunOnce(session, options, forward.Io.InputName, sampleShape, Dim.SecondBatch);
+            using var first = RunOnce(session, weights, forward.Io.InputName, sampleShape, Dim.FirstBatch);
+            using var second = RunOnce(session, weights, forward.Io.InputName, sampleShape, Dim.SecondBatch);
             var found = (new Dictionary<string, Dim[]>(StringComparer.Ordinal), new Dictionary<string, (double[], double[])>(StringComparer.Ordinal));
             for (var i = 0; i < shapes.Count; i++)
             {
@@ -121,11 +121,13 @@ internal static class Prober
         return dims;
     }
 
-    private static IDisposableReadOnlyCollection<OrtValue> RunOnce(InferenceSession session, RunOptions options, string input, IReadOnlyList<int> sampleShape, int batch)
+    private static IDisposableReadOnlyCollection<OrtValue> RunOnce(
+        InferenceSession session, ProbedWeights weights, string input, IReadOnlyList<int> sampleShape, int batch)
     {
         long[] shape = [batch, .. sampleShape.Select(d => (long)d)];
         var zeros = new float[checked((int)shape.Aggregate(1L, (a, b) => checked(a * b)))];
         using var value = OrtValue.CreateTensorValueFromMemory(zeros, shape);
-        return session.Run(options, [input], [value], session.OutputNames);
+        using var options = new RunOptions();
+        return session.Run(options, [input, .. weights.Names], [value, .. weights.Values], session.OutputNames);
     }
 }

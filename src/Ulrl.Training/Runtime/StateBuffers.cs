@@ -6,10 +6,14 @@ namespace Ulrl.Training.Runtime;
 
 /// <summary>
 /// Two sets of buffers for the state of a training session: one is read while the other is written, then they
-/// swap. On the CPU both are ordinary memory; on CUDA both lie on the device, and the first step reads host memory.
+/// swap. On the CPU both are ordinary memory, and momenta are updated in place: the one node that reads a momentum
+/// comes before the one that writes it. On CUDA both lie on the device, and the first step reads host memory.
 /// </summary>
 internal sealed class StateBuffers : IDisposable
 {
+    /// <summary>Writes the values of the initializer of a name.</summary>
+    public delegate void Fill(string name, Span<float> values);
+
     private readonly Device device;
     private readonly IReadOnlyList<StateTensor> tensors;
     private readonly OrtValue[] host;
@@ -30,7 +34,7 @@ internal sealed class StateBuffers : IDisposable
         }
         else
         {
-            sets = [host, Allocate(OrtAllocator.DefaultInstance)];
+            sets = [host, Allocate(OrtAllocator.DefaultInstance, shared: host)];
         }
 
         current = host;
@@ -38,13 +42,14 @@ internal sealed class StateBuffers : IDisposable
     }
 
     /// <summary>Starts again: parameters and statistics from the given values, momenta from zero.</summary>
-    public void Reset(Func<string, float[]> initial)
+    /// <param name="fill">Writes the values of an initializer.</param>
+    public void Reset(Fill fill)
     {
         for (var i = 0; i < tensors.Count; i++)
         {
             var span = host[i].GetTensorMutableDataAsSpan<float>();
             if (tensors[i].Kind == StateKind.Momentum) span.Clear();
-            else initial(tensors[i].Input).CopyTo(span);
+            else fill(tensors[i].Input, span);
         }
 
         current = host;
@@ -81,11 +86,13 @@ internal sealed class StateBuffers : IDisposable
 
     public void Dispose()
     {
-        foreach (var value in sets.Append(host).Distinct().SelectMany(s => s)) value.Dispose();
+        foreach (var value in sets.Append(host).SelectMany(s => s).Distinct()) value.Dispose();
     }
 
-    private OrtValue[] Allocate(OrtAllocator allocator) =>
-        [.. tensors.Select(t => OrtValue.CreateAllocatedTensorValue(allocator, TensorElementType.Float, t.Dims))];
+    private OrtValue[] Allocate(OrtAllocator allocator, OrtValue[]? shared = null) =>
+        [.. tensors.Select((t, i) => shared is not null && t.Kind == StateKind.Momentum
+            ? shared[i]
+            : OrtValue.CreateAllocatedTensorValue(allocator, TensorElementType.Float, t.Dims))];
 
     // The runtime copies between memories when a node's output is bound elsewhere: one Identity per tensor.
     private OrtValue[] Download()

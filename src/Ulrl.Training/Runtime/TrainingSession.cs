@@ -41,15 +41,18 @@ internal sealed class TrainingSession : IDisposable
 
     /// <summary>Starts again from the model's values, momenta at zero.</summary>
     /// <param name="replaced">Values of initializers that start from others; null for none.</param>
-    public void Reset(IReadOnlyDictionary<string, float[]>? replaced = null) =>
-        state.Reset(name => replaced?.GetValueOrDefault(name) ?? TensorData.ReadFloats(forward.Initializers[name]));
+    public void Reset(IReadOnlyDictionary<string, float[]>? replaced = null) => state.Reset((name, values) =>
+    {
+        if (replaced?.GetValueOrDefault(name) is { } given) given.CopyTo(values);
+        else TensorData.CopyFloats(forward.Initializers[name], values);
+    });
 
     /// <summary>Takes one step.</summary>
     /// <param name="values">The batch, sample after sample.</param>
     /// <param name="labels">Its labels.</param>
     /// <param name="learningRate">Learning rate of this step.</param>
     /// <param name="cancellation">Stops the step while it runs.</param>
-    /// <exception cref="OperationCanceledException">The step was cancelled; the state is that before it.</exception>
+    /// <exception cref="OperationCanceledException">The step was cancelled; <see cref="Reset"/> before another one.</exception>
     public StepResult Step(Memory<float> values, Memory<long> labels, float learningRate, CancellationToken cancellation = default)
     {
         long[] shape = [labels.Length, .. sampleShape];
