@@ -69,9 +69,9 @@ internal static class Prober
         AddShapes(new GraphBuilder(graph), tensors);
         try
         {
+            using var weights = new ProbedWeights(graph, forward.Trainable);
             using var session = OrtSessions.Open(forward.ToModel(graph).ToBytes(), Device.Cpu, 0, optimise: false);
-            using var options = new RunOptions();
-            using var results = RunOnce(session, options, forward.Io.InputName, sampleShape, (int)batch);
+            using var results = RunOnce(session, weights, forward.Io.InputName, sampleShape, (int)batch);
             var shapes = tensors.Zip(results).ToDictionary(p => p.First, p => p.Second.GetTensorDataAsSpan<long>().ToArray(), StringComparer.Ordinal);
             foreach (var (name, tensor) in forward.Initializers) shapes[name] = [.. tensor.Dims];
             shapes[forward.Io.InputName] = [batch, .. sampleShape.Select(d => (long)d)];
