@@ -1,4 +1,6 @@
 using Ulrl.Cli;
 
-using var interruption = new Interruption();
-return UlrlCommand.Run(args, Terminal.OfProcess(), interruption.Token);
+MemoryLimit.Apply();
+var terminal = Terminal.OfProcess();
+using var interruption = new Interruption(terminal);
+return UlrlCommand.Run(args, terminal, interruption.Token);

@@ -52,6 +52,13 @@ internal sealed class Terminal
     /// <summary>Prints one line of error.</summary>
     public void Fail(string line) => Error.WriteLine("ulrl: " + PlainText.Line(line));
 
+    /// <summary>Gives back the cursor that progress may have hidden.</summary>
+    public void ShowCursor()
+    {
+        if (errorIsTerminal)
+            Progress.Cursor.Show();
+    }
+
     private static IAnsiConsole Create(TextWriter writer, bool isTerminal)
     {
         var plain = !isTerminal || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));

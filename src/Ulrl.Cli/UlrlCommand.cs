@@ -8,6 +8,8 @@ namespace Ulrl.Cli;
 /// <summary>The root command: parses, runs, and turns every outcome into an exit code.</summary>
 internal static class UlrlCommand
 {
+    public const string CancelledMessage = "cancelled; nothing was written.";
+
     public static int Run(string[] args, Terminal terminal, CancellationToken cancellationToken)
     {
         try
@@ -53,7 +55,7 @@ internal static class UlrlCommand
 
     private static (int Code, string Message) Explain(Exception error) => error switch
     {
-        OperationCanceledException => (ExitCode.Cancelled, "cancelled; nothing was written."),
+        OperationCanceledException => (ExitCode.Cancelled, CancelledMessage),
         UsageException => (ExitCode.Usage, error.Message),
         InvalidModelException => (ExitCode.Model, error.Message),
         DataSetException => (ExitCode.Data, error.Message),

@@ -7,6 +7,9 @@ namespace Ulrl.Training.Purification;
 /// <summary>Looks at a model without training it: differentiates it and says what stands in the way.</summary>
 public static class ModelInspector
 {
+    // 8192 × 8192 pixels; a model that declares more would take memory that its file does not answer for.
+    private const long LargestSample = 1 << 26;
+
     /// <summary>Inspects a model.</summary>
     /// <param name="model">The model.</param>
     /// <param name="sampleShape">Shape of one sample, for a model whose input leaves dimensions open; null for the model's own.</param>
@@ -79,7 +82,9 @@ public static class ModelInspector
             return [.. given];
         if (io.SampleShape.Any(d => d < 0))
             throw new InvalidModelException($"input '{io.InputName}' takes samples of shape [{Text(io.SampleShape)}] with open dimensions; give the shape of a sample to look further.");
-        return [.. io.SampleShape.Select(d => (int)Math.Min(d, int.MaxValue))];
+        if (io.SampleShape.Aggregate(1.0, (size, d) => size * d) > LargestSample)
+            throw new InvalidModelException($"input '{io.InputName}' takes samples of shape [{Text(io.SampleShape)}], more than {LargestSample} values each; export the model for smaller samples.");
+        return [.. io.SampleShape.Select(d => (int)d)];
     }
 
     private static string Text(IReadOnlyList<long> shape) => string.Join(", ", shape.Select(d => d < 0 ? "?" : $"{d}"));

@@ -40,4 +40,15 @@ public class ModelInspectorTests
         Assert.Empty(ModelInspector.Inspect(model, [3, 32, 32]).Refusals);
         Assert.Contains("not [3, 32, 16]", Assert.Single(ModelInspector.Inspect(model, [3, 32, 16]).Refusals), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData(1L << 40)]
+    [InlineData(1L << 31)]
+    [InlineData(1L << 24)]
+    public void Samples_out_of_proportion_are_refused(long height)
+    {
+        var model = Example();
+        model.Proto.Graph.Input[0].Type.TensorType.Shape.Dim[2] = new TensorShapeProto.Types.Dimension { DimValue = height };
+        Assert.Contains("smaller samples", Assert.Single(ModelInspector.Inspect(model).Refusals), StringComparison.Ordinal);
+    }
 }
