@@ -10,17 +10,18 @@ and numpy, e.g. Debian's python3-torch.
 The second form loads both files with torch.load (the first with weights_only=True) and ends with
 an error where names, order, types, shapes or values differ.
 
-Every NAME.pt has a neighbour NAME.npz: its tensors by their names in the state dict, float32
-(int64 under the same name where the tensor holds integers or bools).
+Every NAME.pt that can be read has a neighbour NAME.npz: its tensors by their names in the state
+dict, as float32, or int64 where a tensor holds integers or bools.
 """
 
 import collections
 import io
+import json
 import pickle
 import struct
-import json
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,17 @@ def save(folder, name, value, **options):
     np.savez(folder / f"{name}.npz", **arrays)
 
 
+def zip64(folder, source):
+    """The records of another file with the 64-bit headers of files beyond 4 GiB, half of them compressed, time in the name."""
+    with zipfile.ZipFile(folder / f"{source}.pt") as old, zipfile.ZipFile(folder / "zip64.pt", "w") as new:
+        for i, entry in enumerate(old.infolist()):
+            record = zipfile.ZipInfo("12:30:00/" + entry.filename.split("/", 1)[1])
+            record.compress_type = zipfile.ZIP_DEFLATED if i % 2 else zipfile.ZIP_STORED
+            with new.open(record, "w", force_zip64=True) as stream:
+                stream.write(old.read(entry))
+    (folder / "zip64.npz").write_bytes((folder / f"{source}.npz").read_bytes())
+
+
 def safetensors(folder):
     """Written by hand from the format's description."""
     tensors = [("fc.weight", "F32", np.arange(6, dtype="<f4").reshape(2, 3)),
@@ -174,6 +186,7 @@ def write(folder):
     model = network()
     parallel = collections.OrderedDict((f"module.{name}", value) for name, value in model.state_dict().items())
     save(folder, "state_dict", model.state_dict())
+    zip64(folder, "state_dict")
     save(folder, "state_dict_legacy", model.state_dict(), _use_new_zipfile_serialization=False)
     save(folder, "parallel", {"state_dict": parallel, "epoch": 3, "best_acc": 0.5})
     save(folder, "parameters", {"net": dict(model.named_parameters()), "optimizer": torch.optim.SGD(model.parameters(), 0.1, momentum=0.9).state_dict()})

@@ -43,7 +43,7 @@ internal sealed class ZipRecords : IDisposable
             foreach (var entry in archive.Entries)
             {
                 var record = entry.FullName;
-                if (record.StartsWith('/') || record.Contains('\\') || record.Contains(':') || record.Split('/').Contains(".."))
+                if (record.StartsWith('/') || record.Contains('\\') || record.Split('/').Contains(".."))
                     throw new CheckpointException($"{name} holds a record whose name leads out of the archive; the file is an attack");
                 if (!entries.TryAdd(record, entry))
                     throw new CheckpointException($"{name} holds a record twice; the file is damaged or an attack");

@@ -55,6 +55,8 @@ public static class DataSetReader
         start = start[..file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
         if (start is [(byte)'P', (byte)'K', ..] || path.EndsWith(".npz", StringComparison.OrdinalIgnoreCase))
             return DataSetFormat.Npz;
+        if (path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase))
+            throw new DataSetException($"'{path}' is an archive of several files; unpack it and name its batches, separated by semicolons");
         if (start is [0x1F, 0x8B, ..])
             return DataSetFormat.Idx;
         if (CifarPickle.Detect(start))

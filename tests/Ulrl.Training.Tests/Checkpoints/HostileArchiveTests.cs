@@ -18,7 +18,6 @@ public sealed class HostileArchiveTests : IDisposable
     [InlineData("a/../../evil", "leads out of the archive")]
     [InlineData("/etc/passwd", "leads out of the archive")]
     [InlineData("a\\evil", "leads out of the archive")]
-    [InlineData("c:evil", "leads out of the archive")]
     [InlineData("a/data.pkl", "record twice")]
     [InlineData("b/data.pkl", "2 pickles")]
     [InlineData("a/code/__torch__.py", "TorchScript")]

@@ -12,6 +12,7 @@ public class TorchCheckpointTests
     [InlineData("state_dict", CheckpointFormat.TorchZip)]
     [InlineData("state_dict_legacy", CheckpointFormat.TorchLegacy)]
     [InlineData("parallel", CheckpointFormat.TorchZip)]
+    [InlineData("zip64", CheckpointFormat.TorchZip)]
     [InlineData("parameters", CheckpointFormat.TorchZip)]
     [InlineData("types", CheckpointFormat.TorchZip)]
     [InlineData("types_legacy", CheckpointFormat.TorchLegacy)]

@@ -29,6 +29,10 @@ public sealed class CifarArchiveTests : IDisposable
         Assert.Equal([3, 9, 99, 0], DataSetReader.Read($"{File("test_batch")};{File("cifar100_protocol4")}").Labels);
 
     [Fact]
+    public void An_archive_where_one_file_is_expected_is_refused_with_what_to_do() =>
+        Assert.Contains("unpack it", Assert.Throws<DataSetException>(() => DataSetReader.Read(File("cifar-10-python.tar.gz"))).Message, StringComparison.Ordinal);
+
+    [Fact]
     public void The_archive_of_the_Python_version_is_read()
     {
         var train = CifarArchive.Read(File("cifar-10-python.tar.gz"), 10, train: true);
