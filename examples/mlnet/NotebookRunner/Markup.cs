@@ -1,0 +1,4 @@
+namespace NotebookRunner;
+
+/// <summary>Text that is HTML.</summary>
+public sealed record Markup(string Content);
