@@ -42,6 +42,8 @@ public sealed class ApplicationTests : IDisposable
         var expected = classes.Zip(scored.GetColumn<float[]>("Score"), files)
             .Select(r => $"{r.Third},{r.First},{string.Join(",", r.Second.Select(s => s.ToString("R", CultureInfo.InvariantCulture)))}");
 
+        CheckImages(scored);
+
         using var scoring = Start("ScoringApp", [saved, .. files]);
         var output = await scoring.StandardOutput.ReadToEndAsync();
         Assert.True(scoring.WaitForExit(60_000));
@@ -52,6 +54,24 @@ public sealed class ApplicationTests : IDisposable
     }
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    // Images pass through the batches; whoever reads them owns them.
+    private static void CheckImages(IDataView scored)
+    {
+        using var cursor = scored.GetRowCursor([scored.Schema["Image"], scored.Schema["Score"]]);
+        var read = cursor.GetGetter<MLImage>(scored.Schema["Image"]);
+        MLImage image = null!;
+        for (var row = 0; cursor.MoveNext(); row++)
+        {
+            if (row % 3 == 1) continue;
+            read(ref image);
+            var pixels = image.Pixels;
+            var order = image.PixelFormat == MLPixelFormat.Bgra32 ? 2 : 0;
+            Assert.Equal(MathF.Round(Example.CleanPixels.Sample(row)[5] * 255f), pixels[20 + order]);
+        }
+
+        image.Dispose();
+    }
 
     private static async Task CheckService(string saved, string[] files, string[] classes)
     {

@@ -110,6 +110,18 @@ public sealed class ScoringModelTests
     }
 
     [Fact]
+    public void A_model_that_takes_one_sample_at_once_is_scored_one_by_one()
+    {
+        var model = OnnxModel.Load(Example.ModelFile);
+        model.Proto.Graph.Input[0].Type.TensorType.Shape.Dim[0] = new TensorShapeProto.Types.Dimension { DimValue = 1 };
+        using var fitted = new PurifyBackdoorEstimator(context, Example.QuickOptions(o => (o.ModelFile, o.Model) = (null, model))).Fit(Example.View(context, Example.Clean.Take(50)));
+        var data = Example.View(context, Example.Test.Take(Count));
+        using var file = PipelineTests.Save(fitted, data.Schema);
+        Assert.Equal(context.Model.Load(file, out _).Transform(data).GetColumn<float[]>("Score"), fitted.Transform(data).GetColumn<float[]>("Score"));
+        Assert.Equal(model.Proto.Graph.Input, fitted.PurifiedModel.Proto.Graph.Input);
+    }
+
+    [Fact]
     public void Inputs_besides_the_samples_are_constants_and_inputs_again_in_the_purified_model()
     {
         var model = WithGain();
