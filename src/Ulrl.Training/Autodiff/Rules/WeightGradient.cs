@@ -61,7 +61,8 @@ internal sealed class WeightGradient
         if (group == 1 && window.Taps > 1 && columns <= FewChannels)
         {
             if (columns > ImageChannels && rows <= FewChannels && window.Rank == 2 && window.IsUnitStride && ReachesFit()) return ShiftedBothWays();
-            if (columns <= ImageChannels || !window.IsUnitStride) return Unfolded();
+            if (columns > ImageChannels && window.Rank == 2 && !window.IsUnitStride) return Selected();
+            if (columns <= ImageChannels) return Unfolded();
         }
 
         // Per sample, products the size of the weights; over the whole batch, transposed copies of both sides.
@@ -135,6 +136,40 @@ internal sealed class WeightGradient
             start == pad && (whole == dense ? denseShape : stridedShape)[axis].Size == size
                 ? whole
                 : B.Op("Slice", [padded, B.Ints(start), B.Ints(start + size), B.Ints(axis)]);
+    }
+
+    // im2col by products with matrices of zeros and ones: strided copies go element by element, products do not.
+    private Value Selected()
+    {
+        var (kh, kw) = (window.Kernel[0], window.Kernel[1]);
+        var (height, width) = (denseShape[2].Size, denseShape[3].Size);
+        var (down, across) = (stridedShape[2].Size, stridedShape[3].Size);
+        var byWidth = B.Floats(Selection(1, transposed: true), kw, width, across);
+        var byHeight = B.Floats(Selection(0, transposed: false), kh * down, height);
+        var half = B.Op("MatMul", [B.Op("Reshape", [dense, B.Ints(1, -1, width)]), byWidth]);
+        var patches = B.Op("MatMul", [byHeight, B.Op("Reshape", [half, B.Ints(kw, -1, height, across)])]);
+        var left = B.Op("Reshape", [patches, B.Ints(kw, -1, columns * kh, positions)]);
+        var product = Product(left, B.Op("Reshape", [strided, B.Ints(1, -1, rows, positions)]), 4);
+        var summed = B.Op("Reshape", [g.Sum(product, false, 1), B.Ints(kw, columns, kh, rows)]);
+        return B.Op("Transpose", [summed], ("perm", new long[] { 3, 1, 2, 0 }));
+    }
+
+    // Per kernel offset the matrix [strided size, dense size], or its transpose, that takes what each window sees there.
+    private float[] Selection(int axis, bool transposed)
+    {
+        var (taps, steps, size) = ((int)window.Kernel[axis], (int)stridedShape[2 + axis].Size, (int)denseShape[2 + axis].Size);
+        var matrix = new float[taps * steps * size];
+        for (var tap = 0; tap < taps; tap++)
+        {
+            for (var step = 0; step < steps; step++)
+            {
+                var at = (step * window.Strides[axis]) + (tap * window.Dilations[axis]) - window.PadsBegin[axis];
+                if (at < 0 || at >= size) continue;
+                matrix[(tap * steps * size) + (int)(transposed ? (at * steps) + step : (step * size) + at)] = 1f;
+            }
+        }
+
+        return matrix;
     }
 
     private bool ReachesFit()
