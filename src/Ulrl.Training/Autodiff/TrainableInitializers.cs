@@ -39,6 +39,9 @@ internal static class TrainableInitializers
     // Names that exporters and their users give to the constants that normalise an image.
     private static readonly string[] PreprocessingNames = ["mean", "std", "var", "norm", "scale", "offset", "shift"];
 
+    // A buffer of Swin V2 (torchvision, timm) that feeds a layer as its input.
+    private const string SwinCoordinates = "relative_coords_table";
+
     public static IReadOnlyList<string> Of(GraphProto graph, string input)
     {
         var tensors = graph.Initializer.ToDictionary(t => t.Name, StringComparer.Ordinal);
@@ -57,7 +60,7 @@ internal static class TrainableInitializers
             {
                 var name = node.Input[i];
                 if (!tensors.TryGetValue(name, out var tensor) && !constants.TryGetValue(name, out tensor)) continue;
-                if (!IsFloat(tensor) || excluded.Contains(name)) continue;
+                if (!IsFloat(tensor) || excluded.Contains(name) || name.EndsWith(SwinCoordinates, StringComparison.Ordinal)) continue;
                 var stored = tensors.ContainsKey(name);
                 var learned = (stored && !MadeUp(name))
                     || (At(Weights, node, i) && tensor.Dims.Count > 0 && !IsNeutral(node, i, tensor))

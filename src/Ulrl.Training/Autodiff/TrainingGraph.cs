@@ -104,6 +104,7 @@ internal sealed class TrainingGraph
         {
             this.forward = forward;
             var graph = forward.Graph.Clone();
+            CeilPools.Apply(graph, probe);
             Builder = new GraphBuilder(graph);
             var count = new BatchCount(Builder, forward.Io.InputName);
             var form = options.Mode == NetworkMode.Train

@@ -64,7 +64,7 @@ internal static class PoolingRules
         var missing = new long[x.Length];
         for (var i = 0; i < x.Length; i++)
         {
-            var reach = ((y[i] - 1) * window.Strides[i]) + ((window.Kernel[i] - 1) * window.Dilations[i]) + 1 - window.PadsBegin[i] - x[i];
+            var reach = window.Reach(y, i) - window.PadsBegin[i] - x[i];
             cut[i] = Math.Max(0, reach);
             missing[i] = Math.Max(0, -reach);
         }

@@ -53,6 +53,9 @@ internal sealed record Window(long[] Kernel, long[] Strides, long[] Dilations, l
         return new Window(size, strides, dilations, begin, end);
     }
 
+    /// <summary>Elements from the first that the windows cover to the last, along one axis, pads included.</summary>
+    public long Reach(long[] steps, int axis) => ((steps[axis] - 1) * Strides[axis]) + ((Kernel[axis] - 1) * Dilations[axis]) + 1;
+
     /// <summary>Every kernel offset in row-major order.</summary>
     public IEnumerable<long[]> Offsets()
     {

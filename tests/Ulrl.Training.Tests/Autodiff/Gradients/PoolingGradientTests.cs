@@ -50,6 +50,8 @@ public sealed class PoolingGradientTests
                 .Op("rounded up, padded", op, [Batch(1, 6, 7)], ("kernel_shape", Three), ("strides", Two), ("pads", Around), ("ceil_mode", 1L));
         }
 
+        cases.Graph("MaxPool, rounded up, without the window that lies in the padding", g => g.Op("Tanh", [g.Op("MaxPool", [g.Add(Batch(1, 3, 5))], ("kernel_shape", Two), ("strides", Two), ("pads", Around), ("ceil_mode", 1L))]))
+            .Graph("AveragePool, rounded up, without the window that lies in the padding", g => g.Op("Tanh", [g.Op("AveragePool", [g.Add(Batch(1, 3, 5))], ("kernel_shape", Two), ("strides", Two), ("pads", Around), ("ceil_mode", 1L))]));
         cases.Op("rounded up, padding counted", "AveragePool", [Batch(1, 6, 7)], ("kernel_shape", Three), ("strides", Two), ("pads", Around), ("ceil_mode", 1L), ("count_include_pad", 1L))
             .Op("dilations", "MaxPool", [Batch(1, 6, 5)], ("kernel_shape", Two), ("dilations", new long[] { 2, 3 }))
             .Op("dilations by strides, padded", "MaxPool", [Batch(1, 6, 6)], ("kernel_shape", Three), ("dilations", Two), ("strides", Two), ("pads", Around))
