@@ -111,18 +111,9 @@ internal sealed class TrainingGraph
                 ? TrainMode.Apply(Builder, probe, count, options.Portable, options.DropoutSeed)
                 : null;
             var forwardNodes = graph.Node.Count;
-            var logits = probe.Shape(forward.Logits);
-            if (logits.Length != 2 || !logits[1].IsFixed || logits[0] != new Dim(Dim.FirstBatch, Dim.SecondBatch))
-            {
-                throw new InvalidModelException($"output '{forward.Io.OutputName}' has shape [{string.Join(", ", logits)}]; logits of shape [batch, classes] are expected.");
-            }
-
-            Classes = logits[1].Size;
-            var labels = Builder.Input(Labels, DataType.Int64, -1);
-            var context = new ObjectiveContext(Builder, Builder[forward.Logits], labels, Classes, name => [.. forward.Initializers[name].Dims]);
-            var terms = options.Objective.Emit(context);
-            Report(terms, labels);
-
+            var loss = LossGraph.Emit(Builder, forward, probe, options.Objective);
+            Classes = loss.Classes;
+            var terms = loss.Terms;
             var backward = new Backward(Builder, new BackwardOptions(probe, forward.ModelOpset, options.Portable, count, form));
             var found = backward.Run(forward.Logits, terms.LogitsGradient, forward.Trainable);
             if (!options.Portable) FastConvolutions.Apply(Builder, probe, forwardNodes);
@@ -159,16 +150,6 @@ internal sealed class TrainingGraph
             graph.Initializer.AddRange(kept);
             foreach (var name in changing) graph.Input.Add(GraphBuilder.ValueInfo(name, DataType.Float, [.. forward.Initializers[name].Dims]));
             return forward.ToModel(graph);
-        }
-
-        private void Report(ObjectiveTerms terms, Value labels)
-        {
-            var b = Builder;
-            b.Assign(Loss, "Identity", [terms.Loss]);
-            b.Assign(CrossEntropyLoss, "Identity", [terms.CrossEntropy]);
-            var answers = b.Op("ArgMax", [b[forward.Logits]], ("axis", 1L), ("keepdims", 0L));
-            b.Assign(Correct, "ReduceSum", [b.Op("Cast", [b.Op("Equal", [answers, labels])], ("to", 1L))], ("keepdims", 0L));
-            foreach (var name in new[] { Loss, CrossEntropyLoss, Correct }) b.Output(name, DataType.Float);
         }
     }
 }

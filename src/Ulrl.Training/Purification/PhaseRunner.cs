@@ -27,7 +27,7 @@ internal sealed class PhaseRunner
     /// <param name="isDone">Whether an epoch of this accuracy is the last.</param>
     /// <param name="cancellation">Ends the run between steps.</param>
     public PhaseReport Run(
-        TrainingSession session, BatchSampler sampler, int epochs, Func<int, float> rate, Func<double, bool> isDone, CancellationToken cancellation)
+        ITrainingSession session, BatchSampler sampler, int epochs, Func<int, float> rate, Func<double, bool> isDone, CancellationToken cancellation)
     {
         var watch = Stopwatch.StartNew();
         var reports = new List<EpochReport>();

@@ -65,6 +65,9 @@ public sealed record PurificationOptions
     /// <summary>Where to train; default <see cref="Runtime.Device.Auto"/>.</summary>
     public Device Device { get; init; } = Device.Auto;
 
+    /// <summary>What computes the training steps; default <see cref="TrainingEngine.OnnxRuntime"/>.</summary>
+    public TrainingEngine Engine { get; init; } = TrainingEngine.OnnxRuntime;
+
     /// <summary>CPU threads; default 0, one per core.</summary>
     public int Threads { get; init; }
 
@@ -116,6 +119,7 @@ public sealed record PurificationOptions
         Require(CropPadding is >= 0 and <= ushort.MaxValue, nameof(CropPadding), CropPadding, "0 or more");
         Require(Threads >= 0, nameof(Threads), Threads, "0 or more");
         ArgumentNullException.ThrowIfNull(Device);
+        ArgumentNullException.ThrowIfNull(Engine);
         ArgumentNullException.ThrowIfNull(UnlearningMilestones);
     }
 

@@ -15,6 +15,9 @@ public sealed record PurificationReport
     /// <summary>The settings.</summary>
     public required PurificationOptions Options { get; init; }
 
+    /// <summary>The engine that trained, such as <c>onnxruntime</c>.</summary>
+    public required string Engine { get; init; }
+
     /// <summary>The device that trained, <c>cpu</c> or <c>cuda:N</c>.</summary>
     public required string Device { get; init; }
 

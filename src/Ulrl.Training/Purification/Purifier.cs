@@ -54,6 +54,7 @@ public static class Purifier
         private readonly IProgress<PurificationProgress>? progress;
         private readonly CancellationToken cancellation;
         private readonly Device device;
+        private readonly Device evaluationDevice;
         private readonly ClassifierLayer layer;
         private readonly ForwardGraph forward;
         private readonly Probe probe;
@@ -69,7 +70,10 @@ public static class Purifier
             this.options = options;
             this.progress = progress;
             this.cancellation = cancellation;
-            device = OrtSessions.Resolve(options.Device, notice);
+            device = options.Engine.Resolve(options.Device, notice);
+
+            // Models are measured by ONNX Runtime, which may lack the CUDA that another engine has.
+            evaluationDevice = device.Kind == DeviceKind.Cuda ? OrtSessions.Resolve(device with { Kind = DeviceKind.Auto }, notice) : device;
             layer = ClassifierLayer.Find(model, options.Classifier, options.OutputName);
             forward = ForwardGraph.Create(model, options.OutputName);
             SampleFit.Check(clean, forward.Io, layer);
@@ -98,6 +102,7 @@ public static class Purifier
                 CleanSamples = clean.Source,
                 SampleCount = clean.Count,
                 Options = options,
+                Engine = options.Engine.Name,
                 Device = device.ToString(),
                 Classifier = layer,
                 Parameters = (parameters.Count, parameters.Sum(p => TensorData.ElementCount(forward.Initializers[p]))),
@@ -117,8 +122,7 @@ public static class Purifier
         private (PhaseReport Report, IReadOnlyList<NeuronReport> Neurons) Unlearn()
         {
             var sgd = new SgdOptions(options.Momentum, options.UnlearningWeightDecay, options.UnlearningClipNorm);
-            var graph = TrainingGraph.Step(forward, probe, GraphOptions(new CrossEntropy(sign: -1f)), sgd);
-            using var session = new TrainingSession(forward, graph, clean.SampleShape, device, options.Threads);
+            using var session = options.Engine.Open(Setup(new CrossEntropy(sign: -1f)), sgd);
             var runner = new PhaseRunner(PurificationPhase.Unlearning, clean, Loader(UnlearningStream), progress);
             var sampler = Sampler(options.Replay?.UnlearningOrder, UnlearningStream);
             var report = runner.Run(session, sampler, options.UnlearningEpochs, UnlearningRate, accuracy => accuracy <= options.CleanThreshold, cancellation);
@@ -131,22 +135,24 @@ public static class Purifier
         {
             var original = TensorData.ReadFloats(forward.Initializers[layer.Weight]);
             var objective = new Alignment(layer.Weight, layer.ClassAxis, original, suspicious, options.Alpha);
-            var graph = TrainingGraph.Step(forward, probe, GraphOptions(objective), new SgdOptions(options.Momentum, 0f, null));
-            using var session = new TrainingSession(forward, graph, clean.SampleShape, device, options.Threads);
+            using var session = options.Engine.Open(Setup(objective), new SgdOptions(options.Momentum, 0f, null));
             if (options.Reinitialize && suspicious.Length > 0) session.Reset(InitialRows(suspicious, original));
             var runner = new PhaseRunner(PurificationPhase.Relearning, clean, Loader(RelearningStream), progress);
             var sampler = Sampler(options.Replay?.RelearningOrder, RelearningStream);
             var report = runner.Run(session, sampler, options.RelearningEpochs, RelearningRate, _ => false, cancellation);
-            return (report, session.ReadState(), graph.Parameters);
+            return (report, session.ReadState(), session.Parameters);
         }
 
-        private TrainingGraphOptions GraphOptions(IObjective objective) => new()
+        private TrainingSetup Setup(IObjective objective)
         {
-            Objective = objective,
-            Mode = NetworkMode.Train,
-            Portable = device.Kind == DeviceKind.Cuda,
-            DropoutSeed = RandomStream.Create(options.Seed, DropoutStream, 0).Next(),
-        };
+            var graphOptions = new TrainingGraphOptions
+            {
+                Objective = objective,
+                Mode = NetworkMode.Train,
+                DropoutSeed = RandomStream.Create(options.Seed, DropoutStream, 0).Next(),
+            };
+            return new TrainingSetup(forward, probe, clean.SampleShape, graphOptions, device, options.Threads);
+        }
 
         // Uniform in ±sqrt(2 / features), biases 0.
         private Dictionary<string, float[]> InitialRows(int[] suspicious, float[] original)
@@ -190,7 +196,7 @@ public static class Purifier
 
         private CleanResult Evaluate(OnnxModel candidate)
         {
-            using var evaluator = new Evaluator(candidate, device, options.Threads, options.BatchSize, outputName: options.OutputName);
+            using var evaluator = new Evaluator(candidate, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
             return evaluator.EvaluateClean(clean, cancellation);
         }
 

@@ -9,7 +9,7 @@ namespace Ulrl.Training.Runtime;
 /// running statistics live in buffers on the device that swap roles between steps; per step only the batch, the
 /// learning rate and three scalars cross.
 /// </summary>
-internal sealed class TrainingSession : IDisposable
+internal sealed class TrainingSession : ITrainingSession
 {
     private readonly InferenceSession session;
     private readonly RunOptions runOptions = new();
@@ -39,20 +39,17 @@ internal sealed class TrainingSession : IDisposable
         scalarValues = [.. Enumerable.Range(0, scalars.Length).Select(i => OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, scalars.AsMemory(i, 1), []))];
     }
 
-    /// <summary>Starts again from the model's values, momenta at zero.</summary>
-    /// <param name="replaced">Values of initializers that start from others; null for none.</param>
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Parameters => graph.Parameters;
+
+    /// <inheritdoc/>
     public void Reset(IReadOnlyDictionary<string, float[]>? replaced = null) => state.Reset((name, values) =>
     {
         if (replaced?.GetValueOrDefault(name) is { } given) given.CopyTo(values);
         else TensorData.CopyFloats(forward.Initializers[name], values);
     });
 
-    /// <summary>Takes one step.</summary>
-    /// <param name="values">The batch, sample after sample.</param>
-    /// <param name="labels">Its labels.</param>
-    /// <param name="learningRate">Learning rate of this step.</param>
-    /// <param name="cancellation">Stops the step while it runs.</param>
-    /// <exception cref="OperationCanceledException">The step was cancelled; <see cref="Reset"/> before another one.</exception>
+    /// <inheritdoc/>
     public StepResult Step(Memory<float> values, Memory<long> labels, float learningRate, CancellationToken cancellation = default)
     {
         long[] shape = [labels.Length, .. sampleShape];
@@ -86,7 +83,7 @@ internal sealed class TrainingSession : IDisposable
         }
     }
 
-    /// <summary>The current values of every parameter and running statistic, by initializer name.</summary>
+    /// <inheritdoc/>
     public IReadOnlyDictionary<string, float[]> ReadState() => state.Read(graph.State.Where(t => t.Kind != StateKind.Momentum));
 
     /// <inheritdoc/>

@@ -112,6 +112,7 @@ public sealed class PurifierTests
 
         var notices = new List<string>();
         var report = Purifier.Purify(Example.Model(), Example.Clean(64), Example.Short with { Device = Device.Auto }, notice: notices.Add).Report;
+        Assert.Equal("onnxruntime", report.Engine);
         Assert.Equal("cpu", report.Device);
         Assert.Contains("the CPU is used", Assert.Single(notices), StringComparison.Ordinal);
     }

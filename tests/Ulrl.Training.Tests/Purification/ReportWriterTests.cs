@@ -15,6 +15,7 @@ public class ReportWriterTests
         CleanSamples = $"'{name}'",
         SampleCount = 4,
         Options = new PurificationOptions(),
+        Engine = "onnxruntime",
         Device = "cpu",
         Classifier = new ClassifierLayer(name, null, 0, neurons, 3, "Gemm", name),
         Parameters = (2, 40),

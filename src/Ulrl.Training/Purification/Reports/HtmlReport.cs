@@ -170,6 +170,7 @@ internal sealed class HtmlReport
         Setting("suspicious", FormattableString.Invariant($"z-score above {o.SuspicionThreshold}, at most {o.MaxSuspiciousNeurons}"));
         Setting("augmentation", $"{(o.CropPadding > 0 ? $"crop after padding by {o.CropPadding}" : "no crop")}, {(o.HorizontalFlip ? "flip" : "no flip")}");
         Setting("seed", $"{o.Seed}");
+        Setting("engine", report.Engine);
         Setting("device", $"{report.Device}, {(o.Threads == 0 ? "one thread per core" : $"{o.Threads} threads")}");
         page.Add($"</table></section>\n");
     }

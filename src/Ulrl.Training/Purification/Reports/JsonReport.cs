@@ -29,6 +29,7 @@ internal sealed class JsonReport
         json.WriteString("model", report.Model);
         json.WriteString("cleanSamples", report.CleanSamples);
         json.WriteNumber("sampleCount", report.SampleCount);
+        json.WriteString("engine", report.Engine);
         json.WriteString("device", report.Device);
         Object("classifier", () =>
         {
@@ -138,6 +139,7 @@ internal sealed class JsonReport
         json.WriteNumber("cropPadding", options.CropPadding);
         json.WriteBoolean("horizontalFlip", options.HorizontalFlip);
         json.WriteNumber("seed", options.Seed);
+        json.WriteString("engine", options.Engine.Name);
         json.WriteString("device", options.Device.ToString());
         json.WriteNumber("threads", options.Threads);
         json.WriteString("classifier", options.Classifier);
