@@ -100,9 +100,9 @@ internal sealed class PurifyCommand
     private PurificationResult Purify(OnnxModel given, LabeledSamples cleanSamples, PurificationOptions options)
     {
         if (terminal.IsInteractive)
-            return ProgressBars.Run(terminal, bars => Purifier.Purify(given, cleanSamples, options, bars, terminal.NoteAboveBars, cancellationToken));
+            return ProgressBars.Run(terminal, bars => Purifier.Purify(given, cleanSamples, options, bars, terminal.NoteAboveBars, cancellation: cancellationToken));
         var lines = new ProgressLines(terminal);
-        var result = Purifier.Purify(given, cleanSamples, options, lines, terminal.Note, cancellationToken);
+        var result = Purifier.Purify(given, cleanSamples, options, lines, terminal.Note, cancellation: cancellationToken);
         lines.Finish();
         return result;
     }

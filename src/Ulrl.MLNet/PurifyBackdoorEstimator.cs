@@ -86,7 +86,7 @@ public sealed partial class PurifyBackdoorEstimator : IEstimator<PurifyBackdoorT
         var normalized = Normalized(samples);
         var settings = options.Purification with { Seed = options.Seed ?? host.Rand.Next(), Device = device };
         var log = new TrainingLog(channel, options.Progress);
-        var result = Purifier.Purify(model.Model, normalized, settings, log, notice => channel.Info(MessageSensitivity.None, notice), options.CancellationToken);
+        var result = Purifier.Purify(model.Model, normalized, settings, log, notice => channel.Info(MessageSensitivity.None, notice), cancellation: options.CancellationToken);
         log.Flush();
         log.Summarize(result.Report, names?.Names);
 

@@ -45,6 +45,12 @@ public sealed class TorchCheckpoint
     /// <summary>BackdoorBench's <c>num_classes</c>; null where there is none.</summary>
     public long? ClassCount => values.GetValueOrDefault(TorchZipWriter.ClassCountKey) as long?;
 
+    /// <summary>BackdoorBench's <c>img_size</c>, [height, width, channels] in the file, as [channels, height, width]; null where there is none.</summary>
+    public IReadOnlyList<int>? ImageShape =>
+        values.GetValueOrDefault("img_size") is IReadOnlyList<object?> and [long height and > 0 and <= int.MaxValue, long width and > 0 and <= int.MaxValue, long channels and > 0 and <= int.MaxValue]
+            ? [(int)channels, (int)height, (int)width]
+            : null;
+
     /// <summary>Reads a checkpoint: a zip file or an older file of <c>torch.save</c>, or safetensors, told by its content.</summary>
     /// <param name="path">The file, usually .pt, .pth or .safetensors.</param>
     /// <exception cref="CheckpointException">

@@ -11,13 +11,16 @@ internal sealed class PhaseRunner
     private readonly LabeledSamples samples;
     private readonly BatchLoader loader;
     private readonly IProgress<PurificationProgress>? progress;
+    private readonly Action<EpochReport>? epochDone;
 
-    public PhaseRunner(PurificationPhase phase, LabeledSamples samples, BatchLoader loader, IProgress<PurificationProgress>? progress)
+    public PhaseRunner(
+        PurificationPhase phase, LabeledSamples samples, BatchLoader loader, IProgress<PurificationProgress>? progress, Action<EpochReport>? epochDone)
     {
         this.phase = phase;
         this.samples = samples;
         this.loader = loader;
         this.progress = progress;
+        this.epochDone = epochDone;
     }
 
     /// <param name="session">The session to train.</param>
@@ -56,7 +59,9 @@ internal sealed class PhaseRunner
             }
 
             var accuracy = (double)correct / seen;
-            reports.Add(new EpochReport(epoch + 1, learningRate, accuracy, losses, crossEntropies));
+            var report = new EpochReport(epoch + 1, learningRate, accuracy, losses, crossEntropies);
+            reports.Add(report);
+            epochDone?.Invoke(report);
             if (isDone(accuracy)) break;
         }
 

@@ -24,6 +24,7 @@ public static class Purifier
     /// <param name="options">Settings; the published ones by default.</param>
     /// <param name="progress">Told after every step.</param>
     /// <param name="notice">Told in one line what the user should know, such as the device that <c>auto</c> took.</param>
+    /// <param name="epochDone">Called after every epoch of both phases, for example to measure the model on test samples; null, the default, for nothing.</param>
     /// <param name="cancellation">Stops the run within a step.</param>
     /// <returns>The purified model and the report.</returns>
     /// <exception cref="InvalidModelException">The model is no classifier, or an operator cannot be trained through.</exception>
@@ -36,6 +37,7 @@ public static class Purifier
         PurificationOptions? options = null,
         IProgress<PurificationProgress>? progress = null,
         Action<string>? notice = null,
+        Action<PurificationEpoch>? epochDone = null,
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -43,7 +45,7 @@ public static class Purifier
         options ??= new PurificationOptions();
         options.Validate();
         cancellation.ThrowIfCancellationRequested();
-        return new Run(model, clean, options, progress, notice, cancellation).Execute();
+        return new Run(model, clean, options, progress, notice, epochDone, cancellation).Execute();
     }
 
     private sealed class Run
@@ -53,6 +55,7 @@ public static class Purifier
         private readonly PurificationOptions options;
         private readonly IProgress<PurificationProgress>? progress;
         private readonly CancellationToken cancellation;
+        private readonly Action<PurificationEpoch>? epochDone;
         private readonly Device device;
         private readonly Device evaluationDevice;
         private readonly ClassifierLayer layer;
@@ -62,7 +65,13 @@ public static class Purifier
         private readonly double preparationSeconds;
 
         public Run(
-            OnnxModel model, LabeledSamples clean, PurificationOptions options, IProgress<PurificationProgress>? progress, Action<string>? notice, CancellationToken cancellation)
+            OnnxModel model,
+            LabeledSamples clean,
+            PurificationOptions options,
+            IProgress<PurificationProgress>? progress,
+            Action<string>? notice,
+            Action<PurificationEpoch>? epochDone,
+            CancellationToken cancellation)
         {
             var watch = Stopwatch.StartNew();
             this.model = model;
@@ -70,6 +79,7 @@ public static class Purifier
             this.options = options;
             this.progress = progress;
             this.cancellation = cancellation;
+            this.epochDone = epochDone;
             device = options.Engine.Resolve(options.Device, notice);
 
             // Models are measured by ONNX Runtime, which may lack the CUDA that another engine has.
@@ -123,7 +133,7 @@ public static class Purifier
         {
             var sgd = new SgdOptions(options.Momentum, options.UnlearningWeightDecay, options.UnlearningClipNorm);
             using var session = options.Engine.Open(Setup(new CrossEntropy(sign: -1f)), sgd);
-            var runner = new PhaseRunner(PurificationPhase.Unlearning, clean, Loader(UnlearningStream), progress);
+            var runner = Runner(PurificationPhase.Unlearning, session, UnlearningStream);
             var sampler = Sampler(options.Replay?.UnlearningOrder, UnlearningStream);
             var report = runner.Run(session, sampler, options.UnlearningEpochs, UnlearningRate, accuracy => accuracy <= options.CleanThreshold, cancellation);
             var before = TensorData.ReadFloats(forward.Initializers[layer.Weight]);
@@ -137,7 +147,7 @@ public static class Purifier
             var objective = new Alignment(layer.Weight, layer.ClassAxis, original, suspicious, options.Alpha);
             using var session = options.Engine.Open(Setup(objective), new SgdOptions(options.Momentum, 0f, null));
             if (options.Reinitialize && suspicious.Length > 0) session.Reset(InitialRows(suspicious, original));
-            var runner = new PhaseRunner(PurificationPhase.Relearning, clean, Loader(RelearningStream), progress);
+            var runner = Runner(PurificationPhase.Relearning, session, RelearningStream);
             var sampler = Sampler(options.Replay?.RelearningOrder, RelearningStream);
             var report = runner.Run(session, sampler, options.RelearningEpochs, RelearningRate, _ => false, cancellation);
             return (report, session.ReadState(), session.Parameters);
@@ -178,6 +188,14 @@ public static class Purifier
             }
 
             return state;
+        }
+
+        private PhaseRunner Runner(PurificationPhase phase, ITrainingSession session, int stream)
+        {
+            Action<EpochReport>? epochEnds = epochDone is null
+                ? null
+                : report => epochDone(new PurificationEpoch(phase, report, () => ParameterWriter.Write(model, forward, session.ReadState())));
+            return new PhaseRunner(phase, clean, Loader(stream), progress, epochEnds);
         }
 
         private BatchLoader Loader(int stream) => new(clean, augmentation, Math.Min(options.BatchSize, clean.Count), options.Seed, stream);

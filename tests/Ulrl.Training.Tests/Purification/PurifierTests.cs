@@ -37,6 +37,22 @@ public sealed class PurifierTests
     }
 
     [Fact]
+    public void Every_epoch_can_be_looked_at_and_the_last_is_the_result()
+    {
+        var epochs = new List<(PurificationPhase Phase, EpochReport Report, byte[] Model)>();
+
+        var result = Purifier.Purify(
+            Example.Model(), Example.Clean(64), Example.Short, epochDone: e => epochs.Add((e.Phase, e.Report, e.CopyModel().ToBytes())));
+
+        Assert.Equal(
+            result.Report.Unlearning.Epochs.Concat(result.Report.Relearning.Epochs), epochs.Select(e => e.Report));
+        Assert.Equal(result.Report.Unlearning.Epochs.Count, epochs.Count(e => e.Phase == PurificationPhase.Unlearning));
+        Assert.Equal(result.Model.ToBytes(), epochs[^1].Model);
+        Assert.Equal(epochs.Count, epochs.Select(e => Convert.ToHexString(e.Model)).Distinct().Count());
+        Assert.Equal(result.Model.ToBytes(), Purifier.Purify(Example.Model(), Example.Clean(64), Example.Short).Model.ToBytes());
+    }
+
+    [Fact]
     public void Other_forms_of_the_same_network_are_trained_the_same_way()
     {
         var clean = Example.Clean(64);
