@@ -56,4 +56,18 @@ internal static class CommonOptions
         result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name} takes a number from {least} to {most}, not '{result.Tokens[0].Value}'."));
         return default;
     };
+
+    /// <summary>A shape such as <c>3,32,32</c>.</summary>
+    public static int[] ParseShape(string text)
+    {
+        var parts = text.Split(',', StringSplitOptions.TrimEntries);
+        var shape = new int[parts.Length];
+        for (var i = 0; i < parts.Length; i++)
+        {
+            if (!int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out shape[i]) || shape[i] < 1)
+                throw new UsageException($"'{text}' is no shape; write for example 3,32,32.");
+        }
+
+        return shape;
+    }
 }

@@ -26,7 +26,7 @@ internal static class InspectCommand
         };
         command.SetAction(parsed =>
         {
-            var given = parsed.GetValue(shape) is { } text ? ParseShape(text) : null;
+            var given = parsed.GetValue(shape) is { } text ? CommonOptions.ParseShape(text) : null;
             var found = ModelInspector.Inspect(OnnxModel.Load(parsed.GetRequiredValue(model)), given, parsed.GetValue(classifier));
             if (parsed.GetValue(json))
                 DocumentWriter.Write(terminal, InspectionDocument.Of(found), DocumentWriter.Default.InspectionDocument);
@@ -73,19 +73,6 @@ internal static class InspectCommand
         foreach (var initializer in trainable)
             table.AddTexts(PlainText.Name(initializer.Name), initializer.ElementType.ToString(), string.Join(" × ", initializer.Shape), Count(initializer.ElementCount));
         return table;
-    }
-
-    private static int[] ParseShape(string text)
-    {
-        var parts = text.Split(',', StringSplitOptions.TrimEntries);
-        var shape = new int[parts.Length];
-        for (var i = 0; i < parts.Length; i++)
-        {
-            if (!int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out shape[i]) || shape[i] < 1)
-                throw new UsageException($"'{text}' is no shape; write for example 3,32,32.");
-        }
-
-        return shape;
     }
 
     private static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);

@@ -34,6 +34,7 @@ internal static class UlrlCommand
             InspectCommand.Create(terminal),
             EvaluateCommand.Create(terminal, cancellationToken),
             GradientsCommand.Create(terminal, cancellationToken),
+            ConvertCommand.Create(terminal, cancellationToken),
         };
 
     private static InvocationConfiguration Configuration(TextWriter output, TextWriter error) => new()
@@ -57,7 +58,7 @@ internal static class UlrlCommand
     {
         OperationCanceledException => (ExitCode.Cancelled, CancelledMessage),
         UsageException => (ExitCode.Usage, error.Message),
-        InvalidModelException => (ExitCode.Model, error.Message),
+        InvalidModelException or CheckpointException or ArchitectureException => (ExitCode.Model, error.Message),
         DataSetException => (ExitCode.Data, error.Message),
         DeviceException => (ExitCode.Device, error.Message),
         OutputException => (ExitCode.Output, error.Message),

@@ -9,6 +9,7 @@ namespace Ulrl.Cli.Documents;
 [JsonSerializable(typeof(InspectionDocument))]
 [JsonSerializable(typeof(EvaluationDocument))]
 [JsonSerializable(typeof(GradientsDocument))]
+[JsonSerializable(typeof(ConversionDocument))]
 internal sealed partial class DocumentWriter : JsonSerializerContext
 {
     public static void Write<T>(Terminal terminal, T document, JsonTypeInfo<T> type) =>
