@@ -192,13 +192,18 @@ PROJECT
 runtime=(Microsoft.ML.OnnxRuntime.Managed Microsoft.ML.OnnxRuntime)
 mlnet=(Microsoft.ML Microsoft.ML.OnnxTransformer)
 images=(Microsoft.ML.ImageAnalytics)
-torchsharp=(TorchSharp)
+case $(uname -s) in
+    Linux) torchsharp=(TorchSharp libtorch-cpu-linux-x64) torchsharp_cuda=TorchSharp-cuda-linux ;;
+    Darwin) torchsharp=(TorchSharp libtorch-cpu-osx-arm64) torchsharp_cuda= ;;
+    *) torchsharp=(TorchSharp libtorch-cpu-win-x64) torchsharp_cuda=TorchSharp-cuda-windows ;;
+esac
 
 runtime_missing=
 gpu_missing=
 mlnet_missing=
 images_missing=
 torchsharp_missing=
+torchsharp_cuda_missing=
 if ! resolve "${runtime[@]}" "${mlnet[@]}" "${images[@]}" "${torchsharp[@]}"; then
     runtime_missing=$(first_missing "${runtime[@]}")
     mlnet_missing=$(first_missing "${mlnet[@]}")
@@ -206,7 +211,10 @@ if ! resolve "${runtime[@]}" "${mlnet[@]}" "${images[@]}" "${torchsharp[@]}"; th
     torchsharp_missing=$(first_missing "${torchsharp[@]}")
 fi
 [ "$force_local" = 1 ] && runtime_missing="Microsoft.ML.OnnxRuntime $(version_of Microsoft.ML.OnnxRuntime)"
-[ "$gpu" = true ] && gpu_missing=$(first_missing Microsoft.ML.OnnxRuntime.Gpu)
+if [ "$gpu" = true ]; then
+    gpu_missing=$(first_missing Microsoft.ML.OnnxRuntime.Gpu)
+    [ -z "$torchsharp_cuda" ] || torchsharp_cuda_missing=$(first_missing "$torchsharp_cuda")
+fi
 
 properties=
 property() { properties+="    <$1${3:+ Condition=\"$3\"}>$2</${1}>"$'\n'; }
@@ -231,6 +239,9 @@ fi
 if [ -n "$torchsharp_missing" ]; then
     say "Ulrl.TorchSharp is left out: $torchsharp_missing $absent"
     property UlrlHasTorchSharp false
+elif [ -n "$torchsharp_cuda_missing" ]; then
+    say "libtorch runs on the CPU: $torchsharp_cuda_missing $absent"
+    property UlrlHasTorchSharpCuda false
 fi
 
 # An absent file means that everything resolves.
