@@ -13,9 +13,9 @@ internal sealed class SettingOptions
     private readonly List<Func<ParseResult, PurificationOptions, PurificationOptions>> changes = [];
     private readonly Option<string> preset = new("--preset")
     {
-        Description = "Settings to start from: Published (as published for CIFAR-10), or the published ones for CIFAR-100, GTSRB, Tiny-ImageNet or MNIST.",
+        Description = "Settings to start from: Balanced, which keeps every class; Published (as published for CIFAR-10), or the published ones for CIFAR-100, GTSRB, Tiny-ImageNet or MNIST.",
         HelpName = "NAME",
-        DefaultValueFactory = _ => "Published",
+        DefaultValueFactory = _ => nameof(PurificationPreset.Balanced),
     };
 
     public SettingOptions()
@@ -32,6 +32,9 @@ internal sealed class SettingOptions
         Number("--max-suspicious", "Most neurons taken as suspicious.", 1, int.MaxValue, (o, v) => o with { MaxSuspiciousNeurons = v });
         Number("--relearning-epochs", "Epochs of relearning.", 1, 100_000, (o, v) => o with { RelearningEpochs = v });
         Number("--relearning-lr", "Learning rate of relearning, annealed to 0.", 0f, float.MaxValue, (o, v) => o with { RelearningLearningRate = v });
+        Switch("--reflect", "Whether suspicious neurons start relearning with the opposite weights and keep them.", (o, v) => o with { Reflect = v });
+        Number("--distillation-weight", "Weight of the distance to the given model's softened answers; 0 for none.", 0f, float.MaxValue, (o, v) => o with { DistillationWeight = v });
+        Number("--distillation-temperature", "Temperature of the softened answers.", 0f, float.MaxValue, (o, v) => o with { DistillationTemperature = v });
         Number("--alpha", "Weight of the cosine term of relearning.", 0f, float.MaxValue, (o, v) => o with { Alpha = v });
         Number("--momentum", "Momentum of both phases.", 0f, 1f, (o, v) => o with { Momentum = v });
         Switch("--reinitialize", "Whether suspicious neurons start relearning from random weights.", (o, v) => o with { Reinitialize = v });
@@ -53,7 +56,8 @@ internal sealed class SettingOptions
         try
         {
             var name = parsed.GetRequiredValue(preset);
-            var settings = name.Equals("Published", StringComparison.OrdinalIgnoreCase) ? PurificationOptions.Published() : PurificationOptions.Published(name);
+            var presets = Enum.GetValues<PurificationPreset>().Where(p => name.Equals(p.ToString(), StringComparison.OrdinalIgnoreCase)).ToArray();
+            var settings = presets.Length > 0 ? PurificationOptions.Preset(presets[0]) : PurificationOptions.Published(name);
             foreach (var change in changes)
                 settings = change(parsed, settings);
             settings.Validate();

@@ -81,7 +81,7 @@ public sealed partial class PurifyBackdoorEstimator
         public int? Seed { get; set; }
 
         /// <summary>
-        /// Settings of the purification; default the published ones. Its <see cref="PurificationOptions.Seed"/> and
+        /// Settings of the purification; default the preset <see cref="PurificationPreset.Balanced"/>. Its <see cref="PurificationOptions.Seed"/> and
         /// <see cref="PurificationOptions.Device"/> are replaced by <see cref="Seed"/> and <see cref="GpuDeviceId"/>.
         /// </summary>
         public PurificationOptions Purification { get; set; } = new();

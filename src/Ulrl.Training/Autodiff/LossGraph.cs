@@ -27,7 +27,11 @@ internal sealed record LossGraph(ObjectiveTerms Terms, long Classes)
         var classes = shape[1].Size;
         var logits = b[forward.Logits];
         var labels = b.Input(TrainingGraph.Labels, DataType.Int64, -1);
-        var terms = objective.Emit(new ObjectiveContext(b, logits, labels, classes, name => [.. forward.Initializers[name].Dims]));
+        var context = new ObjectiveContext(b, logits, labels, classes, name => [.. forward.Initializers[name].Dims])
+        {
+            GivenLogits = objective.NeedsGivenLogits ? GivenModel.Emit(b, forward, probe) : default,
+        };
+        var terms = objective.Emit(context);
         b.Assign(TrainingGraph.Loss, "Identity", [terms.Loss]);
         b.Assign(TrainingGraph.CrossEntropyLoss, "Identity", [terms.CrossEntropy]);
         var answers = b.Op("ArgMax", [logits], ("axis", 1L), ("keepdims", 0L));

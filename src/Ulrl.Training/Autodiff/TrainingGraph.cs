@@ -125,6 +125,7 @@ internal sealed class TrainingGraph
                 var direct = terms.ParameterGradients.GetValueOrDefault(name);
                 if (through.IsPresent && direct.IsPresent) gradients[name] = through + direct;
                 else if (through.IsPresent || direct.IsPresent) gradients[name] = through.IsPresent ? through : direct;
+                if (options.Frozen?.Weight == name) gradients[name] = options.Frozen.Apply(Builder, gradients[name], forward.Initializers[name].Dims);
             }
 
             Gradients = gradients;

@@ -15,6 +15,9 @@ internal sealed record TrainingGraphOptions
     /// <summary>Seed of the dropout masks; null for no dropout.</summary>
     public int? DropoutSeed { get; init; }
 
+    /// <summary>Rows of a parameter that do not train; null for none.</summary>
+    public FrozenRows? Frozen { get; init; }
+
     /// <summary>Which of the trainable initializers train.</summary>
     public Func<string, bool> Trains { get; init; } = _ => true;
 }

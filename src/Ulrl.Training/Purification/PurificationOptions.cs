@@ -3,8 +3,8 @@ using Ulrl.Training.Runtime;
 namespace Ulrl.Training.Purification;
 
 /// <summary>
-/// Settings of a purification. The defaults are those of the published code for CIFAR-10 (preset <c>Published</c>,
-/// arXiv 2405.14781 and its repository).
+/// Settings of a purification. The defaults are the preset <see cref="PurificationPreset.Balanced"/>; <see cref="Published"/> has
+/// those of the published code (arXiv 2405.14781 and its repository).
 /// </summary>
 public sealed record PurificationOptions
 {
@@ -38,17 +38,35 @@ public sealed record PurificationOptions
     /// <summary>Most neurons taken as suspicious, the first by index; default 2.</summary>
     public int MaxSuspiciousNeurons { get; init; } = 2;
 
-    /// <summary>Epochs of relearning; default 20.</summary>
-    public int RelearningEpochs { get; init; } = 20;
+    /// <summary>Epochs of relearning; default 40, published 20.</summary>
+    public int RelearningEpochs { get; init; } = 40;
 
-    /// <summary>Learning rate of relearning, annealed to 0 by a cosine; default 0.005.</summary>
-    public float RelearningLearningRate { get; init; } = 0.005f;
+    /// <summary>Learning rate of relearning, annealed to 0 by a cosine; default 0.02, published 0.005 for CIFAR-10.</summary>
+    public float RelearningLearningRate { get; init; } = 0.02f;
 
-    /// <summary>Weight α of the cosine between a suspicious neuron and its given weights; default 0.7.</summary>
-    public float Alpha { get; init; } = 0.7f;
+    /// <summary>
+    /// Whether the weights of the suspicious neurons start relearning with the opposite sign and stay there, while everything else
+    /// trains; default true, published false. Excludes <see cref="Reinitialize"/>.
+    /// </summary>
+    public bool Reflect { get; init; } = true;
 
-    /// <summary>Whether the suspicious neurons start relearning from random weights; default true (the published key <c>init</c>).</summary>
-    public bool Reinitialize { get; init; } = true;
+    /// <summary>
+    /// Weight of the distillation term of relearning, temperature² · KL to the given model's softened answers on the same batch;
+    /// default 2, 0 for none as published.
+    /// </summary>
+    public float DistillationWeight { get; init; } = 2f;
+
+    /// <summary>Temperature of the distillation; default 2.</summary>
+    public float DistillationTemperature { get; init; } = 2f;
+
+    /// <summary>
+    /// Weight α of the cosine between a suspicious neuron and its given weights; default 0, published 0.7 for CIFAR-10. Without
+    /// effect on reflected neurons, whose cosine is −1.
+    /// </summary>
+    public float Alpha { get; init; }
+
+    /// <summary>Whether the suspicious neurons start relearning from random weights (the published key <c>init</c>); default false, published true.</summary>
+    public bool Reinitialize { get; init; }
 
     /// <summary>Momentum of both phases; default 0.9.</summary>
     public float Momentum { get; init; } = 0.9f;
@@ -80,6 +98,22 @@ public sealed record PurificationOptions
     /// <summary>Stored batch orders and initial rows that replace random ones, to repeat a run made elsewhere; null for none.</summary>
     public PurificationReplay? Replay { get; init; }
 
+    /// <summary>The settings of a preset.</summary>
+    /// <param name="preset">The preset.</param>
+    /// <param name="dataSet">What the model classifies, as for <see cref="Published"/>; it decides whether images are mirrored and, in
+    /// <see cref="PurificationPreset.Published"/>, the learning rate and α.</param>
+    /// <exception cref="UlrlException">The published code has no settings for that name.</exception>
+    public static PurificationOptions Preset(PurificationPreset preset, string dataSet = "CIFAR-10")
+    {
+        var published = Published(dataSet);
+        return preset switch
+        {
+            PurificationPreset.Balanced => new PurificationOptions { HorizontalFlip = published.HorizontalFlip },
+            PurificationPreset.Published => published,
+            _ => throw new ArgumentOutOfRangeException(nameof(preset), preset, "There is no such preset."),
+        };
+    }
+
     /// <summary>
     /// The published settings of a data set: CIFAR-10 (learning rate 0.005, α 0.7, flips), CIFAR-100, GTSRB, Tiny-ImageNet
     /// and MNIST (0.001, 0.001, no flips).
@@ -90,11 +124,20 @@ public sealed record PurificationOptions
     {
         ArgumentNullException.ThrowIfNull(dataSet);
         var key = dataSet.Replace("-", "", StringComparison.Ordinal).Replace("_", "", StringComparison.Ordinal).ToUpperInvariant();
+        var published = new PurificationOptions
+        {
+            RelearningEpochs = 20,
+            RelearningLearningRate = 0.005f,
+            Alpha = 0.7f,
+            Reinitialize = true,
+            Reflect = false,
+            DistillationWeight = 0f,
+        };
         return key switch
         {
-            "CIFAR10" => new PurificationOptions(),
+            "CIFAR10" => published,
             "CIFAR100" or "GTSRB" or "TINY" or "TINYIMAGENET" or "MNIST" =>
-                new PurificationOptions { RelearningLearningRate = 0.001f, Alpha = 0.001f, HorizontalFlip = false },
+                published with { RelearningLearningRate = 0.001f, Alpha = 0.001f, HorizontalFlip = false },
             _ => throw new UlrlException($"there are no published settings for data set '{dataSet}'; use CIFAR-10, CIFAR-100, GTSRB, Tiny-ImageNet or MNIST."),
         };
     }
@@ -114,6 +157,9 @@ public sealed record PurificationOptions
         Require(CleanThreshold is >= 0 and <= 1, nameof(CleanThreshold), CleanThreshold, "from 0 to 1");
         Require(double.IsFinite(SuspicionThreshold) && SuspicionThreshold > 0, nameof(SuspicionThreshold), SuspicionThreshold, "above 0");
         Require(MaxSuspiciousNeurons >= 1, nameof(MaxSuspiciousNeurons), MaxSuspiciousNeurons, "at least 1");
+        Require(!(Reflect && Reinitialize), nameof(Reinitialize), Reinitialize, $"false where {nameof(Reflect)} is true");
+        Require(float.IsFinite(DistillationWeight) && DistillationWeight >= 0, nameof(DistillationWeight), DistillationWeight, "0 or more");
+        Positive(DistillationTemperature, nameof(DistillationTemperature));
         Require(float.IsFinite(Alpha), nameof(Alpha), Alpha, "finite");
         Require(Momentum is >= 0 and < 1, nameof(Momentum), Momentum, "from 0 to below 1");
         Require(CropPadding is >= 0 and <= ushort.MaxValue, nameof(CropPadding), CropPadding, "0 or more");

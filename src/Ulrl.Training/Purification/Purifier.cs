@@ -21,7 +21,7 @@ public static class Purifier
     /// <summary>Purifies a model.</summary>
     /// <param name="model">The classifier: one input [batch, …], one output of logits or probabilities [batch, classes]. It is not changed.</param>
     /// <param name="clean">Clean samples as the model reads them (normalised), with their labels.</param>
-    /// <param name="options">Settings; the published ones by default.</param>
+    /// <param name="options">Settings; the preset <see cref="PurificationPreset.Balanced"/> by default.</param>
     /// <param name="progress">Told after every step.</param>
     /// <param name="notice">Told in one line what the user should know, such as the device that <c>auto</c> took.</param>
     /// <param name="epochDone">Called after every epoch of both phases, for example to measure the model on test samples; null, the default, for nothing.</param>
@@ -144,24 +144,44 @@ public static class Purifier
         private (PhaseReport Report, IReadOnlyDictionary<string, float[]> State, IReadOnlyList<string> Parameters) Relearn(int[] suspicious)
         {
             var original = TensorData.ReadFloats(forward.Initializers[layer.Weight]);
-            var objective = new Alignment(layer.Weight, layer.ClassAxis, original, suspicious, options.Alpha);
-            using var session = options.Engine.Open(Setup(objective), new SgdOptions(options.Momentum, 0f, null));
-            if (options.Reinitialize && suspicious.Length > 0) session.Reset(InitialRows(suspicious, original));
+            using var session = options.Engine.Open(Relearning(suspicious, original), new SgdOptions(options.Momentum, 0f, null));
+            if (suspicious.Length > 0 && options.Reflect) session.Reset(ReflectedRows(suspicious, original));
+            else if (suspicious.Length > 0 && options.Reinitialize) session.Reset(InitialRows(suspicious, original));
             var runner = Runner(PurificationPhase.Relearning, session, RelearningStream);
             var sampler = Sampler(options.Replay?.RelearningOrder, RelearningStream);
             var report = runner.Run(session, sampler, options.RelearningEpochs, RelearningRate, _ => false, cancellation);
             return (report, session.ReadState(), session.Parameters);
         }
 
-        private TrainingSetup Setup(IObjective objective)
+        private TrainingSetup Setup(IObjective objective, FrozenRows? frozen = null)
         {
             var graphOptions = new TrainingGraphOptions
             {
                 Objective = objective,
+                Frozen = frozen,
                 Mode = NetworkMode.Train,
                 DropoutSeed = RandomStream.Create(options.Seed, DropoutStream, 0).Next(),
             };
             return new TrainingSetup(forward, probe, clean.SampleShape, graphOptions, device, options.Threads);
+        }
+
+        private TrainingSetup Relearning(int[] suspicious, float[] original)
+        {
+            var aligned = options.Reflect ? [] : suspicious;
+            IObjective objective = new Alignment(layer.Weight, layer.ClassAxis, original, aligned, options.Alpha);
+            if (options.DistillationWeight > 0) objective = new Distillation(objective, options.DistillationWeight, options.DistillationTemperature);
+            return Setup(objective, options.Reflect && suspicious.Length > 0 ? new FrozenRows(layer.Weight, layer.ClassAxis, suspicious) : null);
+        }
+
+        private Dictionary<string, float[]> ReflectedRows(int[] suspicious, float[] original)
+        {
+            var weights = (float[])original.Clone();
+            foreach (var neuron in suspicious)
+            {
+                for (var f = 0; f < layer.Features; f++) weights[layer.Index(neuron, f)] *= -1f;
+            }
+
+            return new Dictionary<string, float[]>(StringComparer.Ordinal) { [layer.Weight] = weights };
         }
 
         // Uniform in ±sqrt(2 / features), biases 0.

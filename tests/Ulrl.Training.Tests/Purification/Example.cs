@@ -9,7 +9,7 @@ namespace Ulrl.Training.Tests.Purification;
 internal static class Example
 {
     /// <summary>Settings for a run of a few steps.</summary>
-    public static PurificationOptions Short { get; } = new()
+    public static PurificationOptions Short { get; } = PurificationOptions.Published() with
     {
         UnlearningEpochs = 1,
         RelearningEpochs = 1,

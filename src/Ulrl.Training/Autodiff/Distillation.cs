@@ -1,0 +1,31 @@
+namespace Ulrl.Training.Autodiff;
+
+/// <summary>
+/// Another objective plus the distance to the given model's softened answers on the same batch:
+/// weight · temperature² · mean KL(softmax(given / temperature) ‖ softmax(logits / temperature))
+/// (Hinton et al., Distilling the Knowledge in a Neural Network, arXiv 1503.02531).
+/// </summary>
+/// <param name="Objective">What is minimised besides.</param>
+/// <param name="Weight">Weight of the distance, above 0.</param>
+/// <param name="Temperature">Temperature of both answers.</param>
+internal sealed record Distillation(IObjective Objective, float Weight, float Temperature) : IObjective
+{
+    public bool NeedsGivenLogits => true;
+
+    public ObjectiveTerms Emit(ObjectiveContext context)
+    {
+        var terms = Objective.Emit(context);
+        var b = context.B;
+        var count = b.Op("Cast", [b.Op("Size", [context.Labels])], ("to", 1L));
+        var given = b.Op("LogSoftmax", [context.GivenLogits / Temperature], ("axis", 1L));
+        var own = b.Op("LogSoftmax", [context.Logits / Temperature], ("axis", 1L));
+        var target = b.Op("Exp", [given]);
+        var distance = b.Op("ReduceSum", [target * (given - own)], ("keepdims", 0L)) / count;
+        var gradient = (b.Op("Exp", [own]) - target) / count;
+        return terms with
+        {
+            Loss = terms.Loss + (distance * (Weight * Temperature * Temperature)),
+            LogitsGradient = terms.LogitsGradient + (gradient * (Weight * Temperature)),
+        };
+    }
+}

@@ -1,0 +1,14 @@
+namespace Ulrl.Training.Purification;
+
+/// <summary>Settings that belong together.</summary>
+public enum PurificationPreset
+{
+    /// <summary>
+    /// Removes the attack and keeps every class: the suspicious rows of the classifier layer are reflected and frozen, and the
+    /// rest of the network relearns with distillation from the given model (docs/algorithm.md). The default.
+    /// </summary>
+    Balanced,
+
+    /// <summary>The settings of the published code (arXiv 2405.14781 and its repository), which often give the target class up.</summary>
+    Published,
+}
