@@ -8,6 +8,8 @@ namespace Ulrl.Training.Purification;
 /// </summary>
 public sealed record PurificationOptions
 {
+    private static readonly int[] PublishedMilestones = [10, 20];
+
     /// <summary>Samples per batch in both phases; default 128. The last, smaller batch of an epoch is kept.</summary>
     public int BatchSize { get; init; } = 128;
 
@@ -18,7 +20,7 @@ public sealed record PurificationOptions
     public float UnlearningLearningRate { get; init; } = 0.01f;
 
     /// <summary>Epochs before which the unlearning rate is multiplied by <see cref="UnlearningGamma"/>; default 10 and 20.</summary>
-    public IReadOnlyList<int> UnlearningMilestones { get; init; } = [10, 20];
+    public IReadOnlyList<int> UnlearningMilestones { get; init; } = PublishedMilestones;
 
     /// <summary>Factor of the unlearning rate at each milestone; default 0.1.</summary>
     public float UnlearningGamma { get; init; } = 0.1f;

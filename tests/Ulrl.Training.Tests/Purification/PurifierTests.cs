@@ -1,3 +1,4 @@
+using Ulrl.Training.Autodiff;
 using Ulrl.Training.Data;
 using Ulrl.Training.Onnx;
 using Ulrl.Training.Purification;
@@ -50,6 +51,32 @@ public sealed class PurifierTests
         Assert.Equal(result.Model.ToBytes(), epochs[^1].Model);
         Assert.Equal(epochs.Count, epochs.Select(e => Convert.ToHexString(e.Model)).Distinct().Count());
         Assert.Equal(result.Model.ToBytes(), Purifier.Purify(Example.Model(), Example.Clean(64), Example.Short).Model.ToBytes());
+    }
+
+    [Fact]
+    public void By_default_the_suspicious_row_is_reflected_and_stays_while_all_else_trains()
+    {
+        var options = new PurificationOptions { UnlearningEpochs = 2, RelearningEpochs = 1, Device = Device.Cpu };
+        var result = Purifier.Purify(Example.Model(), Example.Clean(256), options);
+        Assert.Equal([0], result.Report.SuspiciousNeurons);
+        var given = ForwardGraph.Create(Example.Model());
+        var purified = ForwardGraph.Create(result.Model);
+        float[][] Rows(ForwardGraph graph) => [.. TensorData.ReadFloats(graph.Initializers["linear.weight"]).Chunk(128)];
+        Assert.Equal(Rows(given)[0].Select(w => -w), Rows(purified)[0]);
+        Assert.All(Rows(given).Zip(Rows(purified)).Skip(1), rows => Assert.NotEqual(rows.First, rows.Second));
+        Assert.All(given.Trainable, name => Assert.NotEqual(TensorData.ReadFloats(given.Initializers[name]), TensorData.ReadFloats(purified.Initializers[name])));
+        Assert.Equal(result.Model.ToBytes(), Purifier.Purify(Example.Model(), Example.Clean(256), options).Model.ToBytes());
+    }
+
+    [Fact]
+    public void Presets_carry_their_settings()
+    {
+        Assert.Equal(new PurificationOptions(), PurificationOptions.Preset(PurificationPreset.Balanced));
+        var published = PurificationOptions.Preset(PurificationPreset.Published, "gtsrb");
+        Assert.Equal((20, 0.001f, 0.001f, true, false, 0f), (published.RelearningEpochs, published.RelearningLearningRate, published.Alpha, published.Reinitialize, published.Reflect, published.DistillationWeight));
+        Assert.False(PurificationOptions.Preset(PurificationPreset.Balanced, "MNIST").HorizontalFlip);
+        var error = Assert.Throws<UlrlException>(() => (new PurificationOptions() with { Reinitialize = true }).Validate());
+        Assert.Contains("Reinitialize is True", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -165,7 +165,8 @@ internal sealed class HtmlReport
         Setting("classifier layer", $"{report.Classifier.Weight} ({report.Classifier.Operator} node '{report.Classifier.Node}', {report.Classifier.Classes} × {report.Classifier.Features})");
         Setting("batch size", $"{o.BatchSize}");
         Setting("unlearning", FormattableString.Invariant($"at most {o.UnlearningEpochs} epochs, learning rate {o.UnlearningLearningRate} times {o.UnlearningGamma} at epochs {string.Join(", ", o.UnlearningMilestones)}, weight decay {o.UnlearningWeightDecay}, clip norm {o.UnlearningClipNorm}, ends at accuracy {o.CleanThreshold}"));
-        Setting("relearning", FormattableString.Invariant($"{o.RelearningEpochs} epochs, learning rate {o.RelearningLearningRate} to 0 by cosine, α {o.Alpha}, suspicious neurons {(o.Reinitialize ? "re-initialised" : "kept")}"));
+        Setting("relearning", FormattableString.Invariant($"{o.RelearningEpochs} epochs, learning rate {o.RelearningLearningRate} to 0 by cosine, α {o.Alpha}, suspicious neurons {Start(o)}"));
+        Setting("distillation", o.DistillationWeight == 0 ? "none" : FormattableString.Invariant($"weight {o.DistillationWeight}, temperature {o.DistillationTemperature}"));
         Setting("momentum", FormattableString.Invariant($"{o.Momentum}"));
         Setting("suspicious", FormattableString.Invariant($"z-score above {o.SuspicionThreshold}, at most {o.MaxSuspiciousNeurons}"));
         Setting("augmentation", $"{(o.CropPadding > 0 ? $"crop after padding by {o.CropPadding}" : "no crop")}, {(o.HorizontalFlip ? "flip" : "no flip")}");
@@ -174,6 +175,8 @@ internal sealed class HtmlReport
         Setting("device", $"{report.Device}, {(o.Threads == 0 ? "one thread per core" : $"{o.Threads} threads")}");
         page.Add($"</table></section>\n");
     }
+
+    private static string Start(PurificationOptions o) => o.Reflect ? "reflected and frozen" : o.Reinitialize ? "re-initialised" : "kept";
 
     private void Setting(string name, string value) => page.Add($"<tr><td>{name}</td><td class=\"text\">{value}</td></tr>\n");
 }

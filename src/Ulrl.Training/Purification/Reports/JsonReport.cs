@@ -135,6 +135,9 @@ internal sealed class JsonReport
         Number("relearningLearningRate", options.RelearningLearningRate);
         Number("alpha", options.Alpha);
         json.WriteBoolean("reinitialize", options.Reinitialize);
+        json.WriteBoolean("reflect", options.Reflect);
+        Number("distillationWeight", options.DistillationWeight);
+        Number("distillationTemperature", options.DistillationTemperature);
         Number("momentum", options.Momentum);
         json.WriteNumber("cropPadding", options.CropPadding);
         json.WriteBoolean("horizontalFlip", options.HorizontalFlip);
