@@ -45,7 +45,8 @@ internal static class StateDictNames
             $"the weights are not those of {architecture}: {string.Join("; ", complaints)}; give the architecture, the number of classes and the image size that the checkpoint was trained with.");
     }
 
-    private static IEnumerable<string> List(string what, List<string> entries)
+    /// <summary>Says which entries there are of a kind, the first few by name; nothing where there are none.</summary>
+    internal static IEnumerable<string> List(string what, List<string> entries)
     {
         if (entries.Count == 0) yield break;
         var more = entries.Count > Shown ? $" and {entries.Count - Shown} more" : "";
