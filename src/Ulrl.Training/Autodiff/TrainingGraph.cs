@@ -31,7 +31,7 @@ internal sealed class TrainingGraph
     /// <summary>The graph as a runnable model.</summary>
     public OnnxModel Model { get; }
 
-    /// <summary>What swaps from outputs to inputs between steps; empty where only gradients are computed.</summary>
+    /// <summary>What swaps from outputs to inputs between steps; the running statistics alone where only gradients are computed.</summary>
     public IReadOnlyList<StateTensor> State { get; }
 
     /// <summary>Initializers that the loss depends on and that train.</summary>
@@ -60,18 +60,12 @@ internal sealed class TrainingGraph
             state.Add(new StateTensor(momentum.Name, UpdatedPrefix + momentum.Name, dims, StateKind.Momentum));
         }
 
-        foreach (var statistic in pass.RunningStatistics)
-        {
-            var dims = forward.Initializers[statistic.Name].Dims.ToArray();
-            b.Assign(UpdatedPrefix + statistic.Name, "Identity", [statistic.Updated]);
-            state.Add(new StateTensor(statistic.Name, UpdatedPrefix + statistic.Name, dims, StateKind.RunningStatistic));
-        }
-
+        state.AddRange(pass.EmitRunningStatistics());
         foreach (var tensor in state) b.Output(tensor.Output, DataType.Float, tensor.Dims);
         return new TrainingGraph(pass.Finish(), state, [.. pass.Gradients.Keys]);
     }
 
-    /// <summary>A graph that gives the logits and the gradient of the loss by every parameter.</summary>
+    /// <summary>A graph that gives the logits, the gradient of the loss by every parameter, and in train mode the running statistics after the batch.</summary>
     public static TrainingGraph GradientsOnly(ForwardGraph forward, Probe probe, TrainingGraphOptions options)
     {
         var pass = new Pass(forward, probe, options);
@@ -84,7 +78,9 @@ internal sealed class TrainingGraph
             b.Output(Gradient(name), DataType.Float, [.. forward.Initializers[name].Dims]);
         }
 
-        return new TrainingGraph(pass.Finish(), [], [.. pass.Gradients.Keys]);
+        var state = pass.EmitRunningStatistics();
+        foreach (var tensor in state) b.Output(tensor.Output, DataType.Float, tensor.Dims);
+        return new TrainingGraph(pass.Finish(), state, [.. pass.Gradients.Keys]);
     }
 
     // min(1, clip / (norm + 1e-6)), torch.nn.utils.clip_grad_norm_
@@ -140,6 +136,20 @@ internal sealed class TrainingGraph
         public IReadOnlyDictionary<string, Value> Gradients { get; }
 
         public IReadOnlyList<RunningStatistic> RunningStatistics { get; }
+
+        /// <summary>Names the running statistics after the batch.</summary>
+        public List<StateTensor> EmitRunningStatistics()
+        {
+            var state = new List<StateTensor>();
+            foreach (var statistic in RunningStatistics)
+            {
+                var output = UpdatedPrefix + statistic.Name;
+                Builder.Assign(output, "Identity", [statistic.Updated]);
+                state.Add(new StateTensor(statistic.Name, output, [.. forward.Initializers[statistic.Name].Dims], StateKind.RunningStatistic));
+            }
+
+            return state;
+        }
 
         /// <summary>Turns the initializers that change into graph inputs.</summary>
         public OnnxModel Finish()

@@ -7,21 +7,24 @@ namespace Ulrl.Training.Checkpoints.Architectures;
 /// </summary>
 internal static class PreActivationResNet
 {
-    public static NetworkDefinition Basic(params int[] depths) =>
-        Of(depths, (width, stride) => [(width, 3, stride), (width, 3, 1)]);
+    public static NetworkDefinition Basic(params int[] depths) => Basic(64, depths);
+
+    /// <summary>Of another width: that of the first stage, doubled from stage to stage.</summary>
+    public static NetworkDefinition Basic(int firstWidth, int[] depths) =>
+        Of(firstWidth, depths, (width, stride) => [(width, 3, stride), (width, 3, 1)]);
 
     public static NetworkDefinition Bottleneck(params int[] depths) =>
-        Of(depths, (width, stride) => [(width, 1, 1), (width, 3, stride), (4 * width, 1, 1)]);
+        Of(64, depths, (width, stride) => [(width, 1, 1), (width, 3, stride), (4 * width, 1, 1)]);
 
-    private static NetworkDefinition Of(int[] depths, Func<int, int, (int Channels, int Kernel, int Stride)[]> unit) => (net, x, classes) =>
+    private static NetworkDefinition Of(int firstWidth, int[] depths, Func<int, int, (int Channels, int Kernel, int Stride)[]> unit) => (net, x, classes) =>
     {
-        x = net.Conv(x, "conv1", 64, 3, padding: 1, bias: false);
+        x = net.Conv(x, "conv1", firstWidth, 3, padding: 1, bias: false);
         for (var stage = 0; stage < depths.Length; stage++)
         {
             for (var i = 0; i < depths[stage]; i++)
             {
                 var stride = stage > 0 && i == 0 ? 2 : 1;
-                x = Unit(net, x, $"layer{stage + 1}.{i}", stride, unit(64 << stage, stride));
+                x = Unit(net, x, $"layer{stage + 1}.{i}", stride, unit(firstWidth << stage, stride));
             }
         }
 
