@@ -197,6 +197,7 @@ case $(uname -s) in
     Darwin) torchsharp=(TorchSharp libtorch-cpu-osx-arm64) torchsharp_cuda= ;;
     *) torchsharp=(TorchSharp libtorch-cpu-win-x64) torchsharp_cuda=TorchSharp-cuda-windows ;;
 esac
+skiasharp=(SkiaSharp SkiaSharp.NativeAssets.Linux.NoDependencies)
 
 runtime_missing=
 gpu_missing=
@@ -204,11 +205,13 @@ mlnet_missing=
 images_missing=
 torchsharp_missing=
 torchsharp_cuda_missing=
-if ! resolve "${runtime[@]}" "${mlnet[@]}" "${images[@]}" "${torchsharp[@]}"; then
+skiasharp_missing=
+if ! resolve "${runtime[@]}" "${mlnet[@]}" "${images[@]}" "${torchsharp[@]}" "${skiasharp[@]}"; then
     runtime_missing=$(first_missing "${runtime[@]}")
     mlnet_missing=$(first_missing "${mlnet[@]}")
     images_missing=$(first_missing "${images[@]}")
     torchsharp_missing=$(first_missing "${torchsharp[@]}")
+    skiasharp_missing=$(first_missing "${skiasharp[@]}")
 fi
 [ "$force_local" = 1 ] && runtime_missing="Microsoft.ML.OnnxRuntime $(version_of Microsoft.ML.OnnxRuntime)"
 if [ "$gpu" = true ]; then
@@ -235,6 +238,10 @@ if [ -n "$mlnet_missing" ]; then
 elif [ -n "$images_missing" ]; then
     say "The ML.NET examples are left out: $images_missing $absent"
     property UlrlHasImageAnalytics false
+fi
+if [ -n "$skiasharp_missing" ]; then
+    say "Ulrl.Images is left out, and ulrl defend reads no PNG and JPEG images: $skiasharp_missing $absent"
+    property UlrlHasSkiaSharp false
 fi
 if [ -n "$torchsharp_missing" ]; then
     say "Ulrl.TorchSharp is left out: $torchsharp_missing $absent"

@@ -46,7 +46,7 @@ internal static class PurifyOutput
         table.AddTexts("clean accuracy", $"{before.Clean.Count}", Tables.Share(before.Clean.Accuracy), Tables.Share(after.Clean.Accuracy));
         if (before.Attack is { } attacked && after.Attack is { } defended)
         {
-            table.AddTexts($"attack success, class {attacked.Target}", $"{attacked.Count}", Tables.Share(attacked.AttackSuccessRate), Tables.Share(defended.AttackSuccessRate));
+            table.AddTexts(attacked.Target is { } target ? $"attack success, class {target}" : "attack success", $"{attacked.Count}", Tables.Share(attacked.AttackSuccessRate), Tables.Share(defended.AttackSuccessRate));
             table.AddTexts("robust accuracy", $"{attacked.Count}", Tables.Share(attacked.RobustAccuracy), Tables.Share(defended.RobustAccuracy));
         }
 

@@ -1,3 +1,6 @@
+using Ulrl.Training.Onnx;
+using Ulrl.Training.Onnx.Proto;
+
 namespace Ulrl.Training.Checkpoints;
 
 /// <summary>
@@ -38,6 +41,23 @@ public sealed class TorchCheckpoint
     /// <summary>The state dict as shapes and float values by name, as <see cref="Architectures.Architecture.Build"/> takes it.</summary>
     public IReadOnlyDictionary<string, (long[] Shape, float[] Values)> ToStateDict() =>
         tensors.ToDictionary(item => item.Key, item => (item.Value.Shape.ToArray(), item.Value.ToSingles()), StringComparer.Ordinal);
+
+    /// <summary>
+    /// The state dict with the values that a model built from it has now: float32 for what the model holds, everything else,
+    /// such as batch counters, as in the file. <see cref="Save"/> takes it.
+    /// </summary>
+    /// <param name="model">The model, whose initializers carry the names of the state dict.</param>
+    /// <exception cref="CheckpointException">An initializer has another shape than the state dict's tensor of that name.</exception>
+    public IReadOnlyList<KeyValuePair<string, CheckpointTensor>> UpdatedBy(OnnxModel model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var trained = model.Proto.Graph.Initializer.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
+        return [.. tensors.Select(item => KeyValuePair.Create(item.Key, trained.TryGetValue(item.Key, out var now) ? Updated(item.Key, item.Value, now) : item.Value))];
+
+        static CheckpointTensor Updated(string name, CheckpointTensor given, TensorProto now) => given.Shape.SequenceEqual(now.Dims)
+            ? new CheckpointTensor(TensorData.ReadFloats(now), [.. now.Dims])
+            : throw new CheckpointException($"'{name}' is [{string.Join(",", now.Dims)}] in the model and [{string.Join(",", given.Shape)}] in the checkpoint; give the model that was built from it");
+    }
 
     /// <summary>BackdoorBench's <c>model_name</c>, for example <c>preactresnet18</c>; null where there is none.</summary>
     public string? ModelName => values.GetValueOrDefault(TorchZipWriter.ModelNameKey) as string;

@@ -17,21 +17,30 @@ internal static class IdxSamples
     public static LabeledSamples Read(string imagesPath, string? labelsPath)
     {
         labelsPath ??= FindLabels(imagesPath);
-        var (labels, labelShape) = ReadBytes(labelsPath);
-        if (labelShape.Length != 1)
-            throw new DataSetException($"'{labelsPath}' has {labelShape.Length} dimensions; IDX labels have one, so name the label file after the images");
-        var (pixels, shape) = ReadBytes(imagesPath);
+        using var imagesFile = DataSetFile.OpenRead(imagesPath);
+        using var labelsFile = DataSetFile.OpenRead(labelsPath);
+        var (pixels, shape, labels) = Read(imagesFile, imagesPath, labelsFile, labelsPath);
         int[] sampleShape = shape switch
         {
             [_, var features] => [features],
             [_, var height, var width] => [1, height, width],
             _ => throw new DataSetException($"'{imagesPath}' has {shape.Length} dimensions; IDX images have samples, height, width, so name the image file first"),
         };
-        if (shape[0] != labels.Length)
-            throw new DataSetException($"'{imagesPath}' has {shape[0]} images and '{labelsPath}' {labels.Length} labels; there must be one label per image");
         var values = GC.AllocateUninitializedArray<float>(pixels.Length);
         PixelScale.Scale(pixels, values);
-        return new LabeledSamples(values, sampleShape, Array.ConvertAll(labels, label => (int)label), source: $"'{imagesPath}'");
+        return new LabeledSamples(values, sampleShape, labels, source: $"'{imagesPath}'");
+    }
+
+    /// <summary>Reads images and labels as bytes and numbers.</summary>
+    internal static (byte[] Pixels, int[] Shape, int[] Labels) Read(FileStream images, string imagesPath, FileStream labels, string labelsPath)
+    {
+        var (classes, labelShape) = ReadBytes(labels, labelsPath);
+        if (labelShape.Length != 1)
+            throw new DataSetException($"'{labelsPath}' has {labelShape.Length} dimensions; IDX labels have one, so name the label file after the images");
+        var (pixels, shape) = ReadBytes(images, imagesPath);
+        if (shape[0] != classes.Length)
+            throw new DataSetException($"'{imagesPath}' has {shape[0]} images and '{labelsPath}' {classes.Length} labels; there must be one label per image");
+        return (pixels, shape, Array.ConvertAll(classes, label => (int)label));
     }
 
     // train-images-idx3-ubyte.gz goes with train-labels-idx1-ubyte.gz; some copies write train-images.idx3-ubyte.
@@ -54,9 +63,8 @@ internal static class IdxSamples
         throw new DataSetException($"no label file was found beside '{imagesPath}'; name both files as images;labels");
     }
 
-    private static (byte[] Values, int[] Shape) ReadBytes(string path)
+    private static (byte[] Values, int[] Shape) ReadBytes(FileStream file, string path)
     {
-        using var file = DataSetFile.OpenRead(path);
         if (!IsGzip(file))
             return ReadBytes(file, path, file.Length, compressed: false);
         using var unzipped = new GZipStream(file, CompressionMode.Decompress);

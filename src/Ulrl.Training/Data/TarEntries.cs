@@ -19,12 +19,12 @@ internal sealed class TarEntries : IDisposable
     private readonly string where;
     private long next;
 
-    /// <summary>Opens an archive.</summary>
-    /// <exception cref="DataSetException">The file does not exist or may not be read.</exception>
-    public TarEntries(string path)
+    /// <summary>Reads an archive.</summary>
+    /// <param name="file">The archive, at its start; closed with this.</param>
+    /// <param name="where">File, for errors.</param>
+    public TarEntries(FileStream file, string where)
     {
-        where = $"'{path}'";
-        var file = DataSetFile.OpenRead(path);
+        this.where = where;
         FileLength = file.Length;
         var plain = new BufferedStream(new GZipStream(file, CompressionMode.Decompress), BufferBytes);
         stream = new BoundedStream(plain, Floor + (Factor * FileLength), where);

@@ -30,7 +30,7 @@ public class EvaluatorTests
         Assert.Equal([82, 94, 85, 68, 82, 73, 89, 78, 77, 86], result.Clean.Classes.Select(c => c.Correct));
         Assert.Equal(1000, result.Clean.Classes.Sum(c => c.Count));
         Assert.InRange(result.Clean.MeanCrossEntropy, 0.5562 - 1e-4, 0.5562 + 1e-4);
-        Assert.Equal(new { Target = 0, Count = 905, ToTarget = 849, ToTrueClass = 50 },
+        Assert.Equal(new { Target = (int?)0, Count = 905, ToTarget = 849, ToTrueClass = 50 },
             new { result.Attack!.Target, result.Attack.Count, result.Attack.ToTarget, result.Attack.ToTrueClass });
         Assert.Equal(849 / 905.0, result.Attack.AttackSuccessRate);
         Assert.Equal(50 / 905.0, result.Attack.RobustAccuracy);

@@ -84,7 +84,7 @@ internal sealed class HtmlReport
 
         if (measured?.Before.Attack is { } before && measured.After.Attack is { } after)
         {
-            Row($"attack success, to class {before.Target}", before.Count, before.AttackSuccessRate, after.AttackSuccessRate);
+            Row(before.Target is { } target ? $"attack success, to class {target}" : "attack success", before.Count, before.AttackSuccessRate, after.AttackSuccessRate);
             Row("robust accuracy", before.Count, before.RobustAccuracy, after.RobustAccuracy);
         }
 

@@ -104,7 +104,10 @@ internal sealed class JsonReport
         }));
         if (result.Attack is not { } attack)
             return;
-        json.WriteNumber("target", attack.Target);
+        if (attack.Target is { } target)
+            json.WriteNumber("target", target);
+        else
+            json.WriteNull("target");
         json.WriteNumber("triggeredSamples", attack.Count);
         Number("attackSuccessRate", attack.AttackSuccessRate);
         Number("robustAccuracy", attack.RobustAccuracy);
