@@ -48,6 +48,7 @@ internal sealed class Interruption : IDisposable
     {
         if (OutputFile.IsWriting)
             return;
+        OutputFolder.DiscardUnfinished();
         terminal.ShowCursor();
         terminal.Fail(UlrlCommand.CancelledMessage);
         terminal.Error.Flush();

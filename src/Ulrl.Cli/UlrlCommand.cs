@@ -35,6 +35,7 @@ internal static class UlrlCommand
             EvaluateCommand.Create(terminal, cancellationToken),
             GradientsCommand.Create(terminal, cancellationToken),
             ConvertCommand.Create(terminal, cancellationToken),
+            DefendCommand.Create(terminal, cancellationToken),
         };
 
     private static InvocationConfiguration Configuration(TextWriter output, TextWriter error) => new()
@@ -59,7 +60,7 @@ internal static class UlrlCommand
         OperationCanceledException => (ExitCode.Cancelled, CancelledMessage),
         UsageException => (ExitCode.Usage, error.Message),
         InvalidModelException or CheckpointException or ArchitectureException => (ExitCode.Model, error.Message),
-        DataSetException => (ExitCode.Data, error.Message),
+        DataSetException or RecordException => (ExitCode.Data, error.Message),
         DeviceException => (ExitCode.Device, error.Message),
         OutputException => (ExitCode.Output, error.Message),
         OnnxRuntimeException => (ExitCode.Model, "ONNX Runtime fails on the model: " + error.Message),

@@ -82,6 +82,42 @@ internal static class Svg
         return frame.Close();
     }
 
+    /// <summary>A plot as a file of its own: colours, legend and all.</summary>
+    public static HtmlText Plot(LinePlot plot)
+    {
+        const double LegendStep = 130;
+        var frame = new Frame(plot.Title, WideWidth, plot.Ticks, plot.XAxis);
+        frame.Add($"<style>svg{{background:#fff;font:11px sans-serif}}.grid{{stroke:#ddd}}.tick{{fill:#555}}polyline{{fill:none;stroke-width:2}}</style>\n");
+        frame.Add($"<title>{plot.Title}</title>\n<text class=\"tick\" x=\"4\" y=\"11\">{plot.YAxis}</text>\n");
+        var last = Math.Max(plot.Epochs - 1, 1);
+        double X(int epoch) => Left + (frame.PlotWidth * epoch / last);
+        var every = Math.Max(1, (int)Math.Ceiling(plot.Epochs / 20.0));
+        for (var e = 0; e < plot.Epochs; e += every)
+            frame.Add($"<text class=\"tick\" x=\"{X(e)}\" y=\"{Frame.Base + 15}\" text-anchor=\"middle\">{e}</text>\n");
+        for (var i = 0; i < plot.Series.Count; i++)
+        {
+            var (series, color) = (plot.Series[i], LinePlot.Colors[i % LinePlot.Colors.Count]);
+            var x = Left + 40 + (i * LegendStep);
+            frame.Add($"<line x1=\"{x}\" x2=\"{x + 18}\" y1=\"8\" y2=\"8\" stroke=\"{color}\" stroke-width=\"2\"/><text x=\"{x + 23}\" y=\"11\">{series.Name}</text>\n");
+            frame.Add($"<polyline stroke=\"{color}\" points=\"");
+            for (var e = 0; e < series.Values.Count; e++)
+            {
+                if (double.IsFinite(series.Values[e]))
+                    frame.Add($"{X(e)},{frame.Y(series.Values[e])} ");
+            }
+
+            frame.Add($"\"><title>{series.Name}</title></polyline>\n");
+            // A line of one point would not be seen.
+            for (var e = 0; e < series.Values.Count; e++)
+            {
+                if (double.IsFinite(series.Values[e]))
+                    frame.Add($"<circle cx=\"{X(e)}\" cy=\"{frame.Y(series.Values[e])}\" r=\"2.5\" fill=\"{color}\"/>\n");
+            }
+        }
+
+        return frame.Close();
+    }
+
     private static double Finite(double value) => double.IsFinite(value) ? value : 0;
 
     /// <summary>One bar.</summary>
@@ -97,7 +133,6 @@ internal static class Svg
     private sealed class Frame
     {
         private const double Height = 230;
-        private const int GridLines = 4;
         private const int Labels = 40;
 
         private readonly HtmlText svg;
@@ -105,13 +140,16 @@ internal static class Svg
         private readonly double highest;
 
         public Frame(string label, double width, double least, double most, string axis)
+            : this(label, width, AxisTicks.Of(least, most), axis)
+        {
+        }
+
+        public Frame(string label, double width, IReadOnlyList<double> ticks, string axis)
         {
             PlotWidth = width - Left - Right;
-            var step = Step(most - least);
-            lowest = Math.Floor((least / step) + 1e-9) * step;
-            highest = Math.Max(Math.Ceiling((most / step) - 1e-9) * step, lowest + step);
-            svg = HtmlText.Of($"<svg viewBox=\"0 0 {width} {Height}\" role=\"img\" aria-label=\"{label}\">\n");
-            for (var value = lowest; value <= highest + (step / 2); value += step)
+            (lowest, highest) = (ticks[0], ticks[^1]);
+            svg = HtmlText.Of($"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {Height}\" role=\"img\" aria-label=\"{label}\">\n");
+            foreach (var value in ticks)
             {
                 svg.Add($"<line class=\"grid\" x1=\"{Left}\" x2=\"{width - Right}\" y1=\"{Y(value)}\" y2=\"{Y(value)}\"/>\n");
                 svg.Add($"<text class=\"tick\" x=\"{Left - 8}\" y=\"{Y(value) + 4}\" text-anchor=\"end\">{value:0.######}</text>\n");
@@ -138,15 +176,5 @@ internal static class Svg
         }
 
         public HtmlText Close() => svg.Add($"</svg>\n");
-
-        // 1, 2, 2.5 or 5 times a power of ten: about as many lines as wanted, at round numbers.
-        private static double Step(double range)
-        {
-            if (range <= 0)
-                return 1;
-            var power = Math.Pow(10, Math.Floor(Math.Log10(range / GridLines)));
-            double[] steps = [1, 2, 2.5, 5, 10];
-            return power * steps.First(s => s * power * GridLines >= range * (1 - 1e-9));
-        }
     }
 }
