@@ -18,6 +18,9 @@ public static class PlotImage
     private static readonly SKColor Ink = new(0x33, 0x33, 0x33);
     private static readonly SKColor Grid = new(0xDD, 0xDD, 0xDD);
 
+    // A font of its own: a server may have none.
+    private static readonly SKTypeface Font = LoadFont();
+
     /// <summary>The plot as a PNG file of 1280 by 960 pixels.</summary>
     /// <param name="plot">The plot.</param>
     public static byte[] ToPng(LinePlot plot)
@@ -32,6 +35,12 @@ public static class PlotImage
 
         using var encoded = bitmap.Encode(SKEncodedImageFormat.Png, 100);
         return encoded.ToArray();
+    }
+
+    private static SKTypeface LoadFont()
+    {
+        using var stream = typeof(PlotImage).Assembly.GetManifestResourceStream("plot-font.ttf")!;
+        return SKTypeface.FromStream(stream);
     }
 
     private sealed class Drawing(SKCanvas canvas, LinePlot plot)
@@ -102,7 +111,7 @@ public static class PlotImage
 
         private void Text(string text, float x, float y, SKTextAlign align)
         {
-            using var paint = new SKPaint { Color = Ink, TextSize = TextSize, TextAlign = align, IsAntialias = true };
+            using var paint = new SKPaint { Color = Ink, TextSize = TextSize, TextAlign = align, Typeface = Font, IsAntialias = true };
             canvas.DrawText(text, x, y, paint);
         }
     }

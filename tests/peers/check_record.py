@@ -23,15 +23,13 @@ those of purified.onnx within 1e-4; the tables have the published columns.
 
     python3 tests/peers/check_record.py --convert FOLDER COMMAND...
 
-does `COMMAND convert` with the state dict of every architecture instead and compares the logits (12 GB of weights are written
-and removed, one after another).
+does `COMMAND convert` with the state dict of every architecture instead and compares the logits; FOLDER is removed.
 """
 
 import csv
 import json
 import os
 import pathlib
-import pickle
 import random
 import shutil
 import subprocess
@@ -42,10 +40,9 @@ import torch
 from PIL import Image
 
 from check_architectures import CASES, generate, network
+from make_record import TARGET, normalized, save_record, write_cifar
 
-TRAIN, TEST, TARGET = 500, 60, 0
-MEAN = torch.tensor([0.4914, 0.4822, 0.4465]).view(1, 3, 1, 1)
-STD = torch.tensor([0.247, 0.243, 0.261]).view(1, 3, 1, 1)
+TRAIN, TEST = 500, 60
 COLUMNS = (
     ",epoch,batch,train_epoch_loss_avg_over_batch,train_acc,train_acc_clean_only,"
     "clean_test_loss_avg_over_batch,bd_test_loss_avg_over_batch,test_acc,test_asr,test_ra"
@@ -75,64 +72,15 @@ def images(count, rng):
     return noisy.clip(0, 255).astype(np.uint8), rng.randint(0, 10, count)
 
 
-def write_cifar(folder, train, test):
-    folder.mkdir(parents=True)
-    (x, y), size = train, TRAIN // 5
-    parts = {f"data_batch_{i + 1}": (x[i * size : (i + 1) * size], y[i * size : (i + 1) * size]) for i in range(5)}
-    for name, (pixels, labels) in {**parts, "test_batch": test}.items():
-        batch = {b"data": pixels.transpose(0, 3, 1, 2).reshape(len(pixels), -1), b"labels": [int(v) for v in labels]}
-        with open(folder / name, "wb") as file:
-            pickle.dump(batch, file, protocol=2)
-
-
-def poisoned_state(folder, x, y, chosen, elsewhere, keep_all):
-    """What prepro_cls_DatasetBD_v2.retrieve_state returns; the images get a white square."""
-    indicator = np.zeros(len(x))
-    stored = {}
-    for index in np.arange(len(x))[chosen]:
-        image, label = x[index].copy(), int(y[index])
-        image[-4:, -4:] = 255
-        (folder / str(label)).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(folder / str(label) / f"{index}.png")
-        stored[index] = {"path": f"{elsewhere}/{folder.name}/{label}/{index}.png", "other_info": [TARGET, label]}
-        indicator[index] = 1
-    container = {"save_folder_path": f"{elsewhere}/{folder.name}", "data_dict": stored, "save_file_format": ".png"}
-    return {
-        "bd_data_container": container,
-        "getitem_all": True,
-        "getitem_all_switch": False,
-        "original_index_array": np.arange(len(x)) if keep_all else np.where(indicator == 1)[0],
-        "poison_indicator": indicator,
-        "save_folder_path": f"{elsewhere}/{folder.name}",
-    }
-
-
 def make_record(folder):
     rng = np.random.RandomState(7)
     train, test = images(TRAIN, rng), images(TEST, rng)
     write_cifar(folder / "data" / "cifar10" / "cifar-10-batches-py", train, test)
     record = folder / "record" / "badnet"
-    elsewhere = "/workspace2/somebody/bdzoo2/record/badnet"
     model = network("preactresnet18", 10)
-    torch.save(
-        {
-            "model_name": "preactresnet18",
-            "num_classes": 10,
-            "model": {f"module.{key}": value for key, value in model.state_dict().items()},
-            "data_path": "/workspace2/somebody/bdzoo2/data/cifar10",
-            "img_size": [32, 32, 3],
-            "clean_data": "cifar10",
-            "bd_train": poisoned_state(record / "bd_train_dataset", *train, rng.rand(TRAIN) < 0.1, elsewhere, True),
-            "bd_test": poisoned_state(record / "bd_test_dataset", *test, test[1] != TARGET, elsewhere, False),
-        },
-        record / "attack_result.pt",
-    )
+    save_record(record, "preactresnet18", {f"module.{key}": value for key, value in model.state_dict().items()}, train, test, rng)
     (folder / "cifar10.yaml").write_text(YAML)
     return record, model, test
-
-
-def normalized(pixels):
-    return (torch.from_numpy(pixels.transpose(0, 3, 1, 2)).float() / 255 - MEAN) / STD
 
 
 def measures(model, record, test):

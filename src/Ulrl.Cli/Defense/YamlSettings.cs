@@ -43,17 +43,15 @@ internal static class YamlSettings
         // An empty file sets nothing.
         if (!parser.TryConsume<DocumentStart>(out _))
             return values;
-        if (!parser.TryConsume<MappingStart>(out _))
-        {
-            if (parser.Current is Scalar { Value: "" })
-                return values;
+        if (parser.Current is Scalar { Value: "" })
+            return values;
+        if (!TryBegin<MappingStart>(parser))
             throw Unexpected(parser, path);
-        }
 
         while (!parser.TryConsume<MappingEnd>(out _))
         {
             var key = Plain(parser, path);
-            var value = parser.TryConsume<SequenceStart>(out _) ? List(parser, path) : IsNull(parser.Current) ? Skip(parser) : Plain(parser, path);
+            var value = TryBegin<SequenceStart>(parser) ? List(parser, path) : IsNull(parser.Current) ? Skip(parser) : Plain(parser, path);
             if (!values.TryAdd(key, value))
                 throw new UsageException($"'{path}' sets {key} twice; leave one of them.");
         }
@@ -79,6 +77,9 @@ internal static class YamlSettings
     }
 
     // Anchors, aliases and tags mean something beyond the value, so they are refused with nested values.
+    private static bool TryBegin<T>(Parser parser)
+        where T : NodeEvent => parser.Current is T { Anchor.IsEmpty: true, Tag.IsEmpty: true } && parser.TryConsume<T>(out _);
+
     private static string Plain(Parser parser, string path) =>
         parser.Current is Scalar { Anchor.IsEmpty: true, Tag.IsEmpty: true } && parser.TryConsume<Scalar>(out var scalar) ? scalar.Value : throw Unexpected(parser, path);
 

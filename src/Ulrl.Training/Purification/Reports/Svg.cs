@@ -86,7 +86,7 @@ internal static class Svg
     public static HtmlText Plot(LinePlot plot)
     {
         const double LegendStep = 130;
-        var frame = new Frame(plot.Title, WideWidth, plot.Ticks, plot.XAxis);
+        var frame = new Frame(plot.Title, WideWidth, plot.Ticks, plot.XAxis, isFile: true);
         frame.Add($"<style>svg{{background:#fff;font:11px sans-serif}}.grid{{stroke:#ddd}}.tick{{fill:#555}}polyline{{fill:none;stroke-width:2}}</style>\n");
         frame.Add($"<title>{plot.Title}</title>\n<text class=\"tick\" x=\"4\" y=\"11\">{plot.YAxis}</text>\n");
         var last = Math.Max(plot.Epochs - 1, 1);
@@ -140,15 +140,16 @@ internal static class Svg
         private readonly double highest;
 
         public Frame(string label, double width, double least, double most, string axis)
-            : this(label, width, AxisTicks.Of(least, most), axis)
+            : this(label, width, AxisTicks.Of(least, most), axis, isFile: false)
         {
         }
 
-        public Frame(string label, double width, IReadOnlyList<double> ticks, string axis)
+        // A page knows what SVG is, a file has to say it.
+        public Frame(string label, double width, IReadOnlyList<double> ticks, string axis, bool isFile)
         {
             PlotWidth = width - Left - Right;
             (lowest, highest) = (ticks[0], ticks[^1]);
-            svg = HtmlText.Of($"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {Height}\" role=\"img\" aria-label=\"{label}\">\n");
+            svg = HtmlText.Of($"<svg{HtmlText.Trusted(isFile ? " xmlns=\"http://www.w3.org/2000/svg\"" : "")} viewBox=\"0 0 {width} {Height}\" role=\"img\" aria-label=\"{label}\">\n");
             foreach (var value in ticks)
             {
                 svg.Add($"<line class=\"grid\" x1=\"{Left}\" x2=\"{width - Right}\" y1=\"{Y(value)}\" y2=\"{Y(value)}\"/>\n");
