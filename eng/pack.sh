@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 eng/bootstrap.sh
 out=$PWD/artifacts/packages
 rm -rf "$out"
-for project in Ulrl.Training Ulrl.Cli Ulrl.MLNet; do dotnet pack src/$project -c Release -o "$out" -v q; done
+for project in Ulrl.Training Ulrl.Images Ulrl.Cli Ulrl.MLNet; do dotnet pack src/$project -c Release -o "$out" -v q; done
 ls -1 "$out"
 
 [ -e "$out"/Ulrl.MLNet.*.nupkg ] || exit 0

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Ulrl.Training.Checkpoints;
 using Ulrl.Training.Checkpoints.Architectures;
 using Ulrl.Training.Data;
@@ -81,6 +82,22 @@ public sealed class ConvertCommandTests : IDisposable
         Assert.Equal(ExitCode.Model, run.Code);
         Assert.Contains("test1000.npz", run.ErrorLine, StringComparison.Ordinal);
         Assert.Equal(ExitCode.Model, Tool.Run("convert", folder["none.pt"], "--arch", Arch, "--classes", "5", "--out", folder["model.onnx"]).Code);
+    }
+
+    [Fact]
+    public void A_checkpoint_that_would_run_code_is_refused_by_the_name_of_it()
+    {
+        using (var archive = ZipFile.Open(folder["given.pt"], ZipArchiveMode.Create))
+        {
+            using var stream = archive.CreateEntry("a/data.pkl").Open();
+            stream.Write("\u0080\u0002cos\nsystem\nX\u0008\0\0\0touch /x\u0085R."u8.ToArray().Where(b => b != 0xC2).ToArray());
+        }
+
+        var run = Tool.Run("convert", folder["given.pt"], "--arch", Arch, "--classes", "5", "--out", folder["model.onnx"]);
+
+        Assert.Equal(ExitCode.Model, run.Code);
+        Assert.Contains("`os.system`, which is refused", run.ErrorLine, StringComparison.Ordinal);
+        Assert.Equal(["given.pt"], folder.Files);
     }
 
     private static List<KeyValuePair<string, CheckpointTensor>> StateDict(int classes) =>
