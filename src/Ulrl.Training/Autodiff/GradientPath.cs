@@ -6,13 +6,14 @@ namespace Ulrl.Training.Autodiff;
 /// <summary>The nodes between the parameters and the logits, where a gradient must pass.</summary>
 internal static class GradientPath
 {
-    /// <summary>Refuses the first node on the path that has no gradient rule.</summary>
+    /// <summary>Refuses a path with a node that has no gradient rule.</summary>
     /// <param name="graph">Graph in which every node leads to the logits.</param>
     /// <param name="logits">Tensor the gradient starts from.</param>
     /// <param name="parameters">Tensors it must reach.</param>
     /// <param name="opset">Opset that the model imports for a domain, for the message.</param>
+    /// <returns>The tensors that it does reach.</returns>
     /// <exception cref="UnsupportedOperatorException">A node on the path has no gradient rule.</exception>
-    public static void Check(GraphProto graph, string logits, IReadOnlyCollection<string> parameters, Func<string, long> opset)
+    public static IReadOnlyList<string> Check(GraphProto graph, string logits, IReadOnlyCollection<string> parameters, Func<string, long> opset)
     {
         var rules = GradientRules.Standard;
         var reached = new HashSet<string>(parameters, StringComparer.Ordinal);
@@ -30,6 +31,8 @@ internal static class GradientPath
                 node.Label(), node.OpType, node.Domain, opset(node.Domain), "there is no gradient rule for it; export the model with standard operators");
             asked.UnionWith(node.Input.Where((_, position) => rule.Passes(position)));
         }
+
+        return [.. parameters.Where(asked.Contains)];
     }
 
     private static bool LeavesFloats(NodeProto node) =>

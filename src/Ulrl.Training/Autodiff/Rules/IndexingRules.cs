@@ -182,7 +182,8 @@ internal static class IndexingRules
         return axis == rank - 1 ? product : g.B.Op("Transpose", [product], ("perm", order));
     }
 
-    private static long Source(long position, long size, string mode) => mode switch
+    /// <summary>The element that a padded position repeats, counted from the first that is not padding.</summary>
+    internal static long Source(long position, long size, string mode) => mode switch
     {
         "edge" => Math.Clamp(position, 0, size - 1),
         "wrap" => ((position % size) + size) % size,
