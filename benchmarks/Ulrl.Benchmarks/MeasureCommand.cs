@@ -20,30 +20,32 @@ internal static class MeasureCommand
         var what = new Argument<string>("what").AcceptOnlyFromAmong("step", "purification", "startup");
         var model = new Option<string>("--model") { Required = true };
         var data = new Option<string>("--data") { Required = true };
+        var engine = new Option<string>("--engine") { Required = true };
         var threads = CommonOptions.Threads();
         var batch = new Option<int>("--batch");
         var warmup = new Option<int>("--warmup");
         var steps = new Option<int>("--steps");
-        var command = new Command("measure", "One measurement of Ulrl, in this process.") { what, model, data, threads, batch, warmup, steps };
+        var command = new Command("measure", "One measurement of Ulrl, in this process.") { what, model, data, engine, threads, batch, warmup, steps };
         command.Hidden = true;
         command.SetAction(parsed =>
         {
             var (modelPath, dataPath, count) = (parsed.GetRequiredValue(model), parsed.GetRequiredValue(data), parsed.GetValue(threads));
+            var runs = TrainingEngine.Parse(parsed.GetRequiredValue(engine));
             var measurement = parsed.GetRequiredValue(what) switch
             {
-                "step" => Step(modelPath, Samples.Read(dataPath), parsed.GetValue(batch), parsed.GetValue(warmup), parsed.GetValue(steps), count),
-                "purification" => Purification(modelPath, dataPath, count),
-                _ => Startup(modelPath, count),
+                "step" => Step(runs, modelPath, Samples.Read(dataPath), parsed.GetValue(batch), parsed.GetValue(warmup), parsed.GetValue(steps), count),
+                "purification" => Purification(runs, modelPath, dataPath, count),
+                _ => Startup(runs, modelPath, count),
             };
             Console.WriteLine(JsonSerializer.Serialize(measurement, Child.Json));
         });
         return command;
     }
 
-    private static Measurement Step(string path, LabeledSamples samples, int size, int warmup, int steps, int threads)
+    private static Measurement Step(TrainingEngine engine, string path, LabeledSamples samples, int size, int warmup, int steps, int threads)
     {
         var before = PeakMemory();
-        using var session = Open(path, samples.SampleShape, threads);
+        using var session = Open(engine, path, samples.SampleShape, threads);
         var values = samples.Values.AsMemory(0, size * samples.SampleLength);
         var labels = Array.ConvertAll(samples.Labels[..size], l => (long)l).AsMemory();
         var losses = new List<double>();
@@ -68,12 +70,12 @@ internal static class MeasureCommand
         };
     }
 
-    private static Measurement Purification(string path, string data, int threads)
+    private static Measurement Purification(TrainingEngine engine, string path, string data, int threads)
     {
         var before = PeakMemory();
         var cpu = CpuSeconds();
         var watch = Stopwatch.StartNew();
-        var options = PurificationOptions.Published() with { Device = Device.Cpu, Threads = threads };
+        var options = PurificationOptions.Published() with { Engine = engine, Device = Device.Cpu, Threads = threads };
         var report = Purifier.Purify(OnnxModel.Load(path), Samples.Read(data), options).Report;
         return new Measurement
         {
@@ -86,19 +88,19 @@ internal static class MeasureCommand
         };
     }
 
-    private static Measurement Startup(string path, int threads)
+    private static Measurement Startup(TrainingEngine engine, string path, int threads)
     {
         var before = PeakMemory();
-        using var session = Open(path, [3, 32, 32], threads);
+        using var session = Open(engine, path, [3, 32, 32], threads);
         return new Measurement { MemoryBefore = before, MemoryPeak = PeakMemory() };
     }
 
-    private static TrainingSession Open(string path, int[] sampleShape, int threads)
+    private static ITrainingSession Open(TrainingEngine engine, string path, int[] sampleShape, int threads)
     {
         var forward = ForwardGraph.Create(OnnxModel.Load(path));
-        var probe = Prober.Run(forward, sampleShape);
-        var graph = TrainingGraph.Step(forward, probe, new TrainingGraphOptions { Objective = new CrossEntropy(sign: -1f) }, Sgd);
-        return new TrainingSession(forward, graph, sampleShape, Device.Cpu, threads);
+        var options = new TrainingGraphOptions { Objective = new CrossEntropy(sign: -1f) };
+        var device = engine.Resolve(Device.Cpu, null);
+        return engine.Open(new TrainingSetup(forward, Prober.Run(forward, sampleShape), sampleShape, options, device, threads), Sgd);
     }
 
     private static double CpuSeconds()

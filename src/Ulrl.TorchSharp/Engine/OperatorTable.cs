@@ -30,9 +30,6 @@ internal sealed class OperatorTable
 
     public static OperatorTable Standard { get; } = new();
 
-    /// <summary>Names of the operators.</summary>
-    public IReadOnlyCollection<string> Names => operators.Keys;
-
     /// <summary>An operator with one output.</summary>
     public void Add(string op, Func<OperatorContext, Tensor> compute) => operators.Add(op, n => [compute(n)]);
 

@@ -48,6 +48,7 @@ internal sealed class TorchSession : ITrainingSession
         var outputs = program.Run(state.All, batch, answers, setup.Forward.Logits, cancellation);
         outputs.Loss.backward();
         cancellation.ThrowIfCancellationRequested();
+        Freeze();
         if (sgd.ClipNorm is { } clip) torch.nn.utils.clip_grad_norm_(state.Parameters.Values, clip);
         foreach (var group in optimizer.ParamGroups) group.LearningRate = learningRate;
         optimizer.step();
@@ -64,6 +65,13 @@ internal sealed class TorchSession : ITrainingSession
         optimizer.Dispose();
         program.Dispose();
         state.Dispose();
+    }
+
+    private void Freeze()
+    {
+        if (setup.Options.Frozen is not { } frozen || state.Parameters.GetValueOrDefault(frozen.Weight)?.grad is not { } gradient) return;
+        var (mask, shape) = frozen.Mask(gradient.shape);
+        gradient.mul_(torch.tensor(mask, shape, device: device));
     }
 
     private SGD Optimizer() => torch.optim.SGD(state.Parameters.Values, 0, sgd.Momentum, weight_decay: sgd.WeightDecay);

@@ -55,7 +55,7 @@ internal sealed class TorchState : IDisposable
     }
 
     /// <summary>The values of a tensor.</summary>
-    public static float[] Values(Tensor tensor) => tensor.detach().cpu().data<float>().ToArray();
+    public static float[] Values(Tensor tensor) => tensor.detach().cpu().contiguous().data<float>().ToArray();
 
     public void Dispose()
     {

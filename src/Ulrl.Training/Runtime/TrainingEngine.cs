@@ -14,6 +14,20 @@ public abstract class TrainingEngine
     /// <summary>ONNX Runtime: the gradient of the graph is a graph again, which an ordinary session runs. The default.</summary>
     public static TrainingEngine OnnxRuntime { get; } = new OnnxRuntimeEngine();
 
+    /// <summary>Reads <c>onnxruntime</c>, <c>torchsharp</c> or <c>auto</c>.</summary>
+    /// <exception cref="UlrlException">The text is none of these, or the application does not have that engine.</exception>
+    public static TrainingEngine Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return text.ToUpperInvariant() switch
+        {
+            "ONNXRUNTIME" => OnnxRuntime,
+            "TORCHSHARP" => TorchSharpAssembly.FindEngine() ?? throw new UlrlException(
+                "the engine torchsharp is not in this application; reference Ulrl.TorchSharp and a package with libtorch, such as TorchSharp-cpu, or build the tool with -p:UlrlEngine=torchsharp."),
+            _ => throw new UlrlException($"'{text}' is not an engine; give onnxruntime or torchsharp."),
+        };
+    }
+
     /// <summary>The engine's name, as <c>--engine</c> takes it.</summary>
     public abstract string Name { get; }
 

@@ -25,6 +25,7 @@ internal static class IndexingOperators
         table.Add("CumSum", CumSum);
         table.Add("NonZero", n => n[0].nonzero().t());
         table.Add("OneHot", OneHot);
+        table.AddNode("TopK", TopK);
     }
 
     private static string? Reduction(NodeProto node) => node.Text("reduction", "none") is "none" or "add" ? null : "its reduction is not supported";
@@ -139,6 +140,12 @@ internal static class IndexingOperators
         var sum = x.cumsum(axis);
         if (n.Int("exclusive", 0) != 0) sum -= x;
         return reverse ? sum.flip(axis) : sum;
+    }
+
+    private static Tensor[] TopK(OperatorContext n)
+    {
+        var (values, indices) = n[0].topk((int)n.Integers(1)[0], n.Axis(-1), n.Int("largest", 1) != 0, n.Int("sorted", 1) != 0);
+        return [values, indices];
     }
 
     private static Tensor OneHot(OperatorContext n)

@@ -4,7 +4,7 @@ namespace Ulrl.Training.Tests.Autodiff.Gradients;
 
 public sealed class ActivationGradientTests
 {
-    private static readonly GradientCases Cases = Table();
+    internal static readonly GradientCases Cases = Table();
 
     public static TheoryData<string> Names => Cases.Names;
 

@@ -6,7 +6,7 @@ public sealed class ConvolutionGradientTests
 {
     private static readonly long[] Two = [2, 2];
 
-    private static readonly GradientCases Cases = Table();
+    internal static readonly GradientCases Cases = Table();
 
     public static TheoryData<string> Names => Cases.Names;
 

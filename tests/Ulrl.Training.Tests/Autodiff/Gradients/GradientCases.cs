@@ -11,6 +11,8 @@ internal sealed class GradientCases
 
     public TheoryData<string> Names => [.. cases.Keys];
 
+    public GradientCase this[string name] => cases[name];
+
     /// <summary>The opsets of the cases that follow.</summary>
     public GradientCases At(params long[] versions)
     {

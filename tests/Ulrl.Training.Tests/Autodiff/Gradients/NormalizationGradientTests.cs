@@ -8,7 +8,7 @@ public sealed class NormalizationGradientTests
     private static readonly float[] Mean = [0.3f, -0.2f];
     private static readonly float[] Variance = [0.7f, 1.8f];
 
-    private static readonly GradientCases Cases = Table();
+    internal static readonly GradientCases Cases = Table();
 
     public static TheoryData<string> Names => Cases.Names;
 

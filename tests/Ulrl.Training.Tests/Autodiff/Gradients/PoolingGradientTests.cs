@@ -8,7 +8,7 @@ public sealed class PoolingGradientTests
     private static readonly long[] Three = [3, 3];
     private static readonly long[] Around = [1, 1, 1, 1];
 
-    private static readonly GradientCases Cases = Table();
+    internal static readonly GradientCases Cases = Table();
 
     public static TheoryData<string> Names => Cases.Names;
 

@@ -9,7 +9,7 @@ public sealed class ReductionGradientTests
         "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceProd", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp",
     ];
 
-    private static readonly GradientCases Cases = Table();
+    internal static readonly GradientCases Cases = Table();
 
     public static TheoryData<string> Names => Cases.Names;
 

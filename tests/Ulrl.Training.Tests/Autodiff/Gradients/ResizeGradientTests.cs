@@ -10,7 +10,7 @@ public sealed class ResizeGradientTests
     private static readonly Operand NoRoi = Floats([0]);
     private static readonly Operand NoScales = Floats([0]);
 
-    private static readonly GradientCases Cases = Table();
+    internal static readonly GradientCases Cases = Table();
 
     public static TheoryData<string> Names => Cases.Names;
 

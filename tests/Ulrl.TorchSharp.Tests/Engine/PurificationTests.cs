@@ -1,0 +1,32 @@
+using Ulrl.TorchSharp.Engine;
+using Ulrl.Training.Purification;
+using Ulrl.Training.Runtime;
+using Ulrl.Training.Tests.Purification;
+
+namespace Ulrl.TorchSharp.Tests.Engine;
+
+/// <summary>A whole purification of the bundled example by both engines.</summary>
+public sealed class PurificationTests
+{
+    [Fact]
+    public void Both_engines_flag_the_same_neurons()
+    {
+        var reports = new[] { TrainingEngine.OnnxRuntime, TorchSharpEngine.Instance }.Select(Purify).ToArray();
+
+        Assert.Equal([0], reports[0].SuspiciousNeurons);
+        Assert.Equal(reports[0].SuspiciousNeurons, reports[1].SuspiciousNeurons);
+        Assert.Equal("torchsharp", reports[1].Engine);
+        Assert.All(
+            reports[0].Neurons.Zip(reports[1].Neurons),
+            pair => Assert.Equal(pair.First.WeightChange, pair.Second.WeightChange, 0.03 * pair.First.WeightChange));
+        var losses = reports.Select(r => r.Unlearning.Epochs.SelectMany(e => e.Losses).ToArray()).ToArray();
+        Assert.Equal(losses[0].Length, losses[1].Length);
+        Assert.All(losses[0].Zip(losses[1]).Take(8), pair => Assert.Equal(pair.First, pair.Second, 1e-3f * Math.Abs(pair.First)));
+    }
+
+    private static PurificationReport Purify(TrainingEngine engine)
+    {
+        var options = PurificationOptions.Published() with { Engine = engine, Device = Device.Cpu, RelearningEpochs = 1 };
+        return Purifier.Purify(Example.Model(), Example.Clean(), options).Report;
+    }
+}
