@@ -12,13 +12,13 @@ internal static class Child
     /// <summary>How both halves write their JSON.</summary>
     public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
 
-    /// <summary>Takes a measurement of Ulrl: this program again, by its hidden command.</summary>
-    public static Measurement Ulrl(params string[] arguments)
+    /// <summary>Takes a measurement of Ulrl on an engine: this program again, by its hidden command.</summary>
+    public static Measurement Ulrl(string engine, params string[] arguments)
     {
         var program = Environment.ProcessPath!;
         var isHost = Path.GetFileNameWithoutExtension(program).Equals("dotnet", StringComparison.OrdinalIgnoreCase);
         string[] prefix = isHost ? [Assembly.GetExecutingAssembly().Location, "measure"] : ["measure"];
-        return Measure(program, [.. prefix, .. arguments]);
+        return Measure(program, [.. prefix, .. arguments, "--engine", engine]);
     }
 
     /// <summary>Takes a measurement of PyTorch.</summary>

@@ -2,10 +2,11 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.ML.OnnxRuntime;
 using Ulrl.Training;
+using Ulrl.Training.Runtime;
 
 namespace Ulrl.Benchmarks;
 
-/// <summary>Measures Ulrl and PyTorch in turn, every measurement in a process of its own.</summary>
+/// <summary>Measures both engines of Ulrl and PyTorch in turn, every measurement in a process of its own.</summary>
 internal sealed class SideBySide
 {
     private const int Warmup = 2;
@@ -20,6 +21,7 @@ internal sealed class SideBySide
     private readonly int steps;
     private readonly string folder;
     private readonly string peer;
+    private readonly string[] engines;
     private readonly List<Comparison> table = [];
     private readonly List<string> remarks = [];
 
@@ -28,6 +30,8 @@ internal sealed class SideBySide
         (this.python, this.threads, this.batch, this.steps, this.folder) = (python, threads, batch, steps, folder);
         var about = Child.Run(python, [Repository.Peer, "about"]).Line;
         peer = JsonDocument.Parse(about).RootElement.GetProperty("version").GetString()!;
+        engines = TorchSharpAssembly.FindEngine() is { } second ? [TrainingEngine.OnnxRuntime.Name, second.Name] : [TrainingEngine.OnnxRuntime.Name];
+        if (engines.Length == 1) remarks.Add("- The engine on libtorch was not measured: TorchSharp was not there when this program was built.");
     }
 
     /// <summary>Takes all measurements.</summary>
@@ -63,9 +67,9 @@ internal sealed class SideBySide
         var memory = MemoryRows();
         return round =>
         {
-            var ours = Child.Ulrl([.. common, "--model", network.Model]);
+            var ours = Ours([.. common, "--model", network.Model]);
             var theirs = Child.Torch(python, [.. common, "--network", network.Key, "--weights", network.Weights]);
-            CheckLosses(network, ours, theirs, round);
+            for (var i = 0; i < ours.Length; i++) CheckLosses(network, engines[i], ours[i], theirs, round);
             Add(wall, ours, theirs, m => m.Seconds.Select(s => s * 1e3));
             Add(cpu, ours, theirs, m => [m.CpuSeconds * 1e3 / m.Steps]);
             memory(ours, theirs);
@@ -82,7 +86,7 @@ internal sealed class SideBySide
         var memory = MemoryRows();
         return round =>
         {
-            var ours = Child.Ulrl([.. common, "--model", network.Model]);
+            var ours = Ours([.. common, "--model", network.Model]);
             var theirs = Child.Torch(python, [.. common, "--weights", network.Weights]);
             Add(wall, ours, theirs, m => m.Seconds);
             Add(perStep, ours, theirs, m => [m.Seconds[0] * 1e3 / m.Steps]);
@@ -91,7 +95,8 @@ internal sealed class SideBySide
             memory(ours, theirs);
             if (round > 1) return;
             static string Did(Measurement m) => $"{m.Steps} steps, suspicious neurons [{string.Join(", ", m.Neurons)}]";
-            remarks.Add($"- Purification: Ulrl {Did(ours)}; PyTorch {Did(theirs)}. Each draws its own random numbers, so the unlearning epochs may differ.");
+            var own = string.Join("; ", ours.Select((m, i) => $"Ulrl on {engines[i]} {Did(m)}"));
+            remarks.Add($"- Purification: {own}; PyTorch {Did(theirs)}. Each draws its own random numbers, so the unlearning epochs may differ.");
         };
     }
 
@@ -103,14 +108,16 @@ internal sealed class SideBySide
         return _ =>
         {
             string[] common = ["startup", "--threads", Text(threads)];
-            var ours = Child.Ulrl([.. common, "--model", network.Model, "--data", Repository.CleanSamples]);
+            var ours = Ours([.. common, "--model", network.Model, "--data", Repository.CleanSamples]);
             var theirs = Child.Torch(python, [.. common, "--weights", network.Weights]);
             Add(ready, ours, theirs, m => [m.AnswerSeconds]);
             inspect?.Ulrl.Add(Child.Run("dotnet", [Repository.Tool, "inspect", network.Model]).Seconds);
         };
     }
 
-    private Action<Measurement, Measurement> MemoryRows()
+    private Measurement[] Ours(string[] arguments) => [.. engines.Select(engine => Child.Ulrl(engine, arguments))];
+
+    private Action<Measurement[], Measurement> MemoryRows()
     {
         var peak = Row("– peak memory", "MiB");
         var before = Row("– peak memory before the model was loaded", "MiB");
@@ -121,10 +128,10 @@ internal sealed class SideBySide
         };
     }
 
-    private void CheckLosses(Network network, Measurement ours, Measurement theirs, int round)
+    private void CheckLosses(Network network, string engine, Measurement ours, Measurement theirs, int round)
     {
         static string Text(IEnumerable<double> losses) => string.Join(", ", losses.Take(ComparedLosses).Select(l => l.ToString("0.00000", CultureInfo.InvariantCulture)));
-        var message = $"{network.Title}: the first losses are {Text(ours.Losses)} (Ulrl) and {Text(theirs.Losses)} (PyTorch)";
+        var message = $"{network.Title}: the first losses are {Text(ours.Losses)} (Ulrl on {engine}) and {Text(theirs.Losses)} (PyTorch)";
         if (ours.Losses.Zip(theirs.Losses).Take(ComparedLosses).Any(p => !(Math.Abs(p.First - p.Second) <= LossTolerance * Math.Abs(p.Second))))
         {
             throw new UlrlException(message + "; the two do not take the same steps, so their times say nothing.");
@@ -140,9 +147,10 @@ internal sealed class SideBySide
         return row;
     }
 
-    private static void Add(Comparison row, Measurement ours, Measurement theirs, Func<Measurement, IEnumerable<double>> quantity)
+    private static void Add(Comparison row, Measurement[] ours, Measurement theirs, Func<Measurement, IEnumerable<double>> quantity)
     {
-        row.Ulrl.AddRange(quantity(ours));
+        row.Ulrl.AddRange(quantity(ours[0]));
+        if (ours.Length > 1) row.Libtorch.AddRange(quantity(ours[1]));
         row.Torch.AddRange(quantity(theirs));
     }
 
