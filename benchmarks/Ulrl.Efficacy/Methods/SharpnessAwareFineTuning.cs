@@ -12,11 +12,12 @@ namespace Ulrl.Efficacy.Methods;
 /// rate 0.01, weight decay 0.0005, ρ 2, label smoothing 0.1. The second pass leaves the running statistics alone. The learning rate is
 /// annealed once over the run; BackdoorBench advances a cosine of period 200 by one per step.
 /// </remarks>
-internal sealed class SharpnessAwareFineTuning : IMethod
+/// <param name="tuning">Epochs, batch and rates; null for the published ones.</param>
+internal sealed class SharpnessAwareFineTuning(FineTuning? tuning = null) : IMethod
 {
     private const float Rho = 2f;
     private const float Smoothing = 0.1f;
-    private static readonly FineTuning Tuning = new() { Epochs = 100, BatchSize = 256, LearningRate = 0.01f, WeightDecay = 5e-4f };
+    private readonly FineTuning tuning = tuning ?? new FineTuning { Epochs = 100, BatchSize = 256, LearningRate = 0.01f, WeightDecay = 5e-4f };
 
     public string Name => "FT-SAM";
 
@@ -25,21 +26,22 @@ internal sealed class SharpnessAwareFineTuning : IMethod
     public MethodResult Purify(OnnxModel model, LabeledSamples clean, int seed, int threads, CancellationToken cancellation)
     {
         using var session = FineTuning.Open(model, clean, new SmoothedCrossEntropy(Smoothing), threads);
-        Tuning.Run(session, clean, seed, Gradients, static () => { }, cancellation);
+        tuning.Run(session, clean, seed, Gradients, static () => { }, cancellation);
         return new MethodResult(session.ToModel(model), []);
 
         IReadOnlyDictionary<string, float[]> Gradients(Memory<float> values, Memory<long> labels)
         {
             var (_, gradients) = session.Compute(values, labels, updateStatistics: true);
             var given = session.Parameters.ToDictionary(name => name, name => (float[])session.Values[name].Clone(), StringComparer.Ordinal);
-            Climb(session, gradients);
+            Climb(session, gradients, Rho);
             var (_, sharp) = session.Compute(values, labels, updateStatistics: false);
             foreach (var (name, before) in given) before.CopyTo(session.Values[name], 0);
             return sharp;
         }
     }
 
-    private static void Climb(GradientSession session, IReadOnlyDictionary<string, float[]> gradients)
+    /// <summary>Moves the weights up the loss by ρ · w² · g / ‖w · g‖ (Kwon et al. 2021, ASAM, arXiv 2102.11600).</summary>
+    internal static void Climb(GradientSession session, IReadOnlyDictionary<string, float[]> gradients, float rho)
     {
         var squares = 0.0;
         foreach (var (name, gradient) in gradients)
@@ -48,7 +50,7 @@ internal sealed class SharpnessAwareFineTuning : IMethod
             for (var i = 0; i < gradient.Length; i++) squares += (double)(weights[i] * gradient[i]) * (weights[i] * gradient[i]);
         }
 
-        var scale = (float)(Rho / (Math.Sqrt(squares) + 1e-12));
+        var scale = (float)(rho / (Math.Sqrt(squares) + 1e-12));
         foreach (var (name, gradient) in gradients)
         {
             var weights = session.Values[name];
