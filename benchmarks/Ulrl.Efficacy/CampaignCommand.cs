@@ -11,7 +11,7 @@ internal static class CampaignCommand
 {
     private static readonly Option<string> Data = new("--data")
     {
-        Description = "CIFAR-10: a folder with train.npz and test.npz, or the published archive or what it unpacks to.",
+        Description = "CIFAR-10: the published archive or what it unpacks to, a folder with train.npz and test.npz, or a zip of train/CLASS/NAME.jpg and test/CLASS/NAME.jpg.",
         Required = true,
     };
 

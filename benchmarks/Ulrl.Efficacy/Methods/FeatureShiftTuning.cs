@@ -12,18 +12,19 @@ namespace Ulrl.Efficacy.Methods;
 /// </summary>
 /// <remarks>
 /// Constants as published for CIFAR-10 (AISafety-HKUST/stable_backdoor_purification, <c>fine_tune/ft.py</c>, and the paper): batches of 128,
-/// learning rate 0.01, no weight decay, α 0.2; weights and bias of the layer uniform in ±1/√features. The published 10 epochs are 80 steps,
-/// since they go over 1000 samples; 500 samples take 20 epochs for as many.
+/// learning rate 0.01, no weight decay, α 0.2; weights and bias of the layer uniform in ±1/√features. The published 10 epochs
+/// go over 1000 samples or more and start from larger networks; these small ones take 40 over 500 samples to get their accuracy back.
 /// </remarks>
-internal sealed class FeatureShiftTuning : IMethod
+/// <param name="tuning">Epochs, batch and rates; null for those above.</param>
+internal sealed class FeatureShiftTuning(FineTuning? tuning = null) : IMethod
 {
     private const float Alpha = 0.2f;
     private const int InitialStream = 53;
-    private static readonly FineTuning Tuning = new() { Epochs = 20, BatchSize = 128, LearningRate = 0.01f, WeightDecay = 0f };
+    private readonly FineTuning tuning = tuning ?? new FineTuning { Epochs = 40, BatchSize = 128, LearningRate = 0.01f, WeightDecay = 0f };
 
     public string Name => "FST";
 
-    public string Settings => "published";
+    public string Settings => "40 epochs";
 
     public MethodResult Purify(OnnxModel model, LabeledSamples clean, int seed, int threads, CancellationToken cancellation)
     {
@@ -33,7 +34,7 @@ internal sealed class FeatureShiftTuning : IMethod
         var given = (float[])weights.Clone();
         var norm = Norm(given);
         Initialize(session, layer, RandomStream.Create(seed, InitialStream, 0));
-        Tuning.Run(session, clean, seed, Gradients, KeepNorm, cancellation);
+        tuning.Run(session, clean, seed, Gradients, KeepNorm, cancellation);
         return new MethodResult(session.ToModel(model), []);
 
         IReadOnlyDictionary<string, float[]> Gradients(Memory<float> values, Memory<long> labels)

