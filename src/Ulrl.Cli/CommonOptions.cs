@@ -26,6 +26,14 @@ internal static class CommonOptions
         CustomParser = Parse(Training.Runtime.Device.Parse),
     };
 
+    public static Option<TrainingEngine> Engine() => new("--engine")
+    {
+        Description = "What computes the training steps: onnxruntime, torchsharp (libtorch, where the tool was built with it) or auto.",
+        HelpName = "ENGINE",
+        DefaultValueFactory = _ => TrainingEngine.OnnxRuntime,
+        CustomParser = Parse(TrainingEngine.Parse),
+    };
+
     public static Option<int> Threads() => new("--threads")
     {
         Description = "CPU threads; 0 for one per core.",

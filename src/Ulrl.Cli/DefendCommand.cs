@@ -6,6 +6,7 @@ using Ulrl.Training.Evaluation;
 using Ulrl.Training.Purification;
 using Ulrl.Training.Purification.Reports;
 using Ulrl.Training.Records;
+using Ulrl.Training.Runtime;
 
 namespace Ulrl.Cli;
 
@@ -32,6 +33,7 @@ internal sealed class DefendCommand
         CustomParser = CommonOptions.Number("--test_frequency", 0, 100_000),
     };
 
+    private readonly Option<TrainingEngine> engine = CommonOptions.Engine();
     private readonly Option<int> threads = CommonOptions.Threads();
     private readonly Option<bool> json = CommonOptions.Json();
 
@@ -59,6 +61,7 @@ internal sealed class DefendCommand
         command.Options.Add(defend.records);
         command.Options.Add(defend.preset);
         command.Options.Add(defend.testFrequency);
+        command.Options.Add(defend.engine);
         command.Options.Add(defend.threads);
         command.Options.Add(defend.json);
         command.SetAction(defend.Run);
@@ -71,7 +74,7 @@ internal sealed class DefendCommand
         var file = yamlPath is null ? new Dictionary<string, string>() : YamlSettings.Read(yamlPath);
         var commandLine = CommandLine(parsed);
         var settings = DefenseSettings.Read(commandLine, file, yamlPath, parsed.GetValue(preset));
-        settings = settings with { Purification = settings.Purification with { Threads = parsed.GetValue(threads) } };
+        settings = settings with { Purification = settings.Purification with { Engine = parsed.GetRequiredValue(engine), Threads = parsed.GetValue(threads) } };
 
         var folder = Path.Combine([parsed.GetRequiredValue(records), .. settings.Record]);
         var record = BackdoorBenchRecord.Load(folder);

@@ -21,11 +21,12 @@ internal static class GradientsCommand
         var output = new Option<string>("--out") { Description = "Where to write 'loss', 'logits' and 'grad/<initializer>'.", HelpName = "FILE.npz", Required = true };
         var force = CommonOptions.Force();
         var device = CommonOptions.Device();
+        var engine = CommonOptions.Engine();
         var threads = CommonOptions.Threads();
         var json = CommonOptions.Json();
         var command = new Command("gradients", "Computes the gradient of the mean cross-entropy of one batch by every trainable initializer.")
         {
-            model, batch, mode, output, force, device, threads, json,
+            model, batch, mode, output, force, device, engine, threads, json,
         };
         command.SetAction(parsed =>
         {
@@ -37,7 +38,7 @@ internal static class GradientsCommand
             var modeName = parsed.GetRequiredValue(mode);
             var result = GradientCalculator.Compute(
                 loaded, samples.Values, samples.SampleShape, samples.Labels,
-                modeName == "train" ? NetworkMode.Train : NetworkMode.Evaluate, parsed.GetRequiredValue(device), parsed.GetValue(threads));
+                modeName == "train" ? NetworkMode.Train : NetworkMode.Evaluate, parsed.GetRequiredValue(device), parsed.GetValue(threads), parsed.GetRequiredValue(engine));
             OutputFile.WriteAll(() => NpzFile.Write(file.Path, Arrays(result, samples.Count)), cancellationToken);
             if (parsed.GetValue(json))
                 DocumentWriter.Write(terminal, new GradientsDocument(file.Path, modeName, samples.Count, result.Classes, result.Loss, result.Gradients.Count), DocumentWriter.Default.GradientsDocument);

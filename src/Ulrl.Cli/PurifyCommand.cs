@@ -25,6 +25,7 @@ internal sealed class PurifyCommand
     private readonly SampleOptions samples = new();
     private readonly SettingOptions settings = new();
     private readonly Option<Device> device = CommonOptions.Device();
+    private readonly Option<TrainingEngine> engine = CommonOptions.Engine();
     private readonly Option<int> threads = CommonOptions.Threads();
     private readonly Option<bool> force = CommonOptions.Force();
     private readonly Option<bool> json = CommonOptions.Json();
@@ -44,6 +45,7 @@ internal sealed class PurifyCommand
         };
         purify.samples.AddTo(command);
         command.Options.Add(purify.device);
+        command.Options.Add(purify.engine);
         command.Options.Add(purify.threads);
         purify.settings.AddTo(command);
         command.Options.Add(purify.force);
@@ -54,7 +56,7 @@ internal sealed class PurifyCommand
 
     private int Run(ParseResult parsed)
     {
-        var options = settings.Read(parsed) with { Device = parsed.GetRequiredValue(device), Threads = parsed.GetValue(threads) };
+        var options = settings.Read(parsed) with { Device = parsed.GetRequiredValue(device), Engine = parsed.GetRequiredValue(engine), Threads = parsed.GetValue(threads) };
         var normalization = samples.Normalization(parsed);
         var (modelFile, reportFile) = CheckOutputs(parsed);
 

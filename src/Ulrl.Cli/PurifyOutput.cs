@@ -20,7 +20,7 @@ internal static class PurifyOutput
         var suspicious = report.SuspiciousNeurons;
         facts.Add("suspicious neurons", suspicious.Count == 0 ? "none" : string.Join(", ", report.Neurons.Where(n => n.IsSuspicious).Select(n => $"{n.Neuron} (z-score {Number(n.ZScore, "0.0")})")));
         facts.Add("classifier layer", PlainText.Name(report.Classifier.Weight));
-        facts.Add("trained", $"{report.Parameters.Values.ToString("N0", CultureInfo.InvariantCulture)} parameters on {report.Device}");
+        facts.Add("trained", $"{report.Parameters.Values.ToString("N0", CultureInfo.InvariantCulture)} parameters on {report.Device} by {report.Engine}");
         facts.Add("seconds", $"preparation {Number(report.PreparationSeconds, "0.00")}, unlearning {Number(report.Unlearning.Seconds, "0.00")} ({report.Unlearning.Epochs.Count} epochs), relearning {Number(report.Relearning.Seconds, "0.00")} ({report.Relearning.Epochs.Count} epochs), evaluation {Number(report.EvaluationSeconds, "0.00")}");
         facts.Add("purified model", modelPath);
         if (reportPath is not null)

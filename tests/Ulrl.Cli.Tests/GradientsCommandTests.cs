@@ -62,6 +62,32 @@ public class GradientsCommandTests
         Assert.Equal(["batch.npz"], folder.Files);
     }
 
+    [Theory]
+    [InlineData("torchsharp", "UlrlEngine=torchsharp")]
+    [InlineData("caffe", "give onnxruntime, torchsharp or auto")]
+    public void An_engine_that_is_not_there_is_an_error_of_usage_that_says_what_to_do(string engine, string advice)
+    {
+        using var folder = new ScratchFolder();
+        var run = Tool.Run("gradients", Model, "--batch", Batch(folder), "--mode", "eval", "--out", folder["out.npz"], "--engine", engine);
+        Assert.Equal(ExitCode.Usage, run.Code);
+        Assert.Contains(advice, run.Error, StringComparison.Ordinal);
+        Assert.Equal(["batch.npz"], folder.Files);
+    }
+
+    [Fact]
+    public void The_engine_auto_computes_on_the_CPU_what_ONNX_Runtime_computes()
+    {
+        using var folder = new ScratchFolder();
+        var batch = Batch(folder);
+        foreach (var engine in new[] { "onnxruntime", "auto" })
+        {
+            var run = Tool.Run("gradients", Model, "--batch", batch, "--mode", "eval", "--out", folder[engine + ".npz"], "--device", "cpu", "--engine", engine);
+            Assert.Equal(ExitCode.Success, run.Code);
+        }
+
+        Assert.Equal(File.ReadAllBytes(folder["onnxruntime.npz"]), File.ReadAllBytes(folder["auto.npz"]));
+    }
+
     [Fact]
     public void A_cancelled_run_leaves_nothing_behind()
     {

@@ -23,15 +23,19 @@ public sealed class TorchSharpEngine : TrainingEngine
     /// <inheritdoc/>
     public override string Name => "torchsharp";
 
-    internal override Device Resolve(Device device, Action<string>? notice)
+    internal override Device Resolve(Device device, Action<string>? notice) =>
+        LibtorchProblem() is { } problem ? throw new DeviceException(problem) : device.Settle(CudaProblem, notice);
+
+    internal override string? CudaProblem(int index)
     {
-        LoadLibtorch();
-        if (device.Kind == DeviceKind.Cpu) return device;
-        var problem = CudaProblem(device.Index);
-        if (problem is null) return device with { Kind = DeviceKind.Cuda };
-        if (device.Kind == DeviceKind.Cuda) throw new DeviceException($"{device}: {problem}");
-        notice?.Invoke($"the CPU is used: {problem}");
-        return Device.Cpu;
+        if (LibtorchProblem() is { } problem) return problem;
+        if (!torch.cuda.is_available())
+        {
+            return "the libtorch in this application has no CUDA, or there is no NVIDIA device; reference TorchSharp-cuda-linux or TorchSharp-cuda-windows and check the NVIDIA driver.";
+        }
+
+        var count = torch.cuda.device_count();
+        return index < count ? null : string.Create(CultureInfo.InvariantCulture, $"libtorch sees {count} CUDA device{(count == 1 ? "" : "s")}, numbered from 0.");
     }
 
     internal override ITrainingSession Open(TrainingSetup setup, SgdOptions sgd) => new TorchSession(setup, sgd);
@@ -53,26 +57,16 @@ public sealed class TorchSharpEngine : TrainingEngine
     internal static torch.Device DeviceOf(Device device) => device.Kind == DeviceKind.Cuda ? torch.device(DeviceType.CUDA, device.Index) : torch.CPU;
 
     // TorchSharp looks for libtorch when it is first used.
-    private static void LoadLibtorch()
+    private static string? LibtorchProblem()
     {
         try
         {
             torch.InitializeDeviceType(DeviceType.CPU);
+            return null;
         }
         catch (Exception e) when (e is TypeInitializationException or NotSupportedException or DllNotFoundException)
         {
-            throw new DeviceException("the engine torchsharp needs libtorch, which is not in this application; reference the package TorchSharp-cpu, TorchSharp-cuda-linux or TorchSharp-cuda-windows.", e);
+            return "the engine torchsharp needs libtorch, which is not in this application; reference the package TorchSharp-cpu, TorchSharp-cuda-linux or TorchSharp-cuda-windows.";
         }
-    }
-
-    private static string? CudaProblem(int index)
-    {
-        if (!torch.cuda.is_available())
-        {
-            return "the libtorch in this application has no CUDA, or there is no NVIDIA device; reference TorchSharp-cuda-linux or TorchSharp-cuda-windows and check the NVIDIA driver.";
-        }
-
-        var count = torch.cuda.device_count();
-        return index < count ? null : string.Create(CultureInfo.InvariantCulture, $"libtorch sees {count} CUDA device{(count == 1 ? "" : "s")}, numbered from 0.");
     }
 }

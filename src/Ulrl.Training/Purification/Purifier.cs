@@ -56,6 +56,7 @@ public static class Purifier
         private readonly IProgress<PurificationProgress>? progress;
         private readonly CancellationToken cancellation;
         private readonly Action<PurificationEpoch>? epochDone;
+        private readonly TrainingEngine engine;
         private readonly Device device;
         private readonly Device evaluationDevice;
         private readonly ClassifierLayer layer;
@@ -80,7 +81,8 @@ public static class Purifier
             this.progress = progress;
             this.cancellation = cancellation;
             this.epochDone = epochDone;
-            device = options.Engine.Resolve(options.Device, notice);
+            engine = options.Engine.Settle(options.Device);
+            device = engine.Resolve(options.Device, notice);
 
             // Models are measured by ONNX Runtime, which may lack the CUDA that another engine has.
             evaluationDevice = device.Kind == DeviceKind.Cuda ? OrtSessions.Resolve(device with { Kind = DeviceKind.Auto }, notice) : device;
@@ -112,7 +114,7 @@ public static class Purifier
                 CleanSamples = clean.Source,
                 SampleCount = clean.Count,
                 Options = options,
-                Engine = options.Engine.Name,
+                Engine = engine.Name,
                 Device = device.ToString(),
                 Classifier = layer,
                 Parameters = (parameters.Count, parameters.Sum(p => TensorData.ElementCount(forward.Initializers[p]))),
@@ -132,7 +134,7 @@ public static class Purifier
         private (PhaseReport Report, IReadOnlyList<NeuronReport> Neurons) Unlearn()
         {
             var sgd = new SgdOptions(options.Momentum, options.UnlearningWeightDecay, options.UnlearningClipNorm);
-            using var session = options.Engine.Open(Setup(new CrossEntropy(sign: -1f)), sgd);
+            using var session = engine.Open(Setup(new CrossEntropy(sign: -1f)), sgd);
             var runner = Runner(PurificationPhase.Unlearning, session, UnlearningStream);
             var sampler = Sampler(options.Replay?.UnlearningOrder, UnlearningStream);
             var report = runner.Run(session, sampler, options.UnlearningEpochs, UnlearningRate, accuracy => accuracy <= options.CleanThreshold, cancellation);
@@ -144,7 +146,7 @@ public static class Purifier
         private (PhaseReport Report, IReadOnlyDictionary<string, float[]> State, IReadOnlyList<string> Parameters) Relearn(int[] suspicious)
         {
             var original = TensorData.ReadFloats(forward.Initializers[layer.Weight]);
-            using var session = options.Engine.Open(Relearning(suspicious, original), new SgdOptions(options.Momentum, 0f, null));
+            using var session = engine.Open(Relearning(suspicious, original), new SgdOptions(options.Momentum, 0f, null));
             if (suspicious.Length > 0 && options.Reflect) session.Reset(ReflectedRows(suspicious, original));
             else if (suspicious.Length > 0 && options.Reinitialize) session.Reset(InitialRows(suspicious, original));
             var runner = Runner(PurificationPhase.Relearning, session, RelearningStream);

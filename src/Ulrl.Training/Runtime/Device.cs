@@ -30,6 +30,20 @@ public sealed record Device(DeviceKind Kind, int Index = 0)
         throw new DeviceException($"'{text}' is not a device; give auto, cpu, cuda or cuda:N.");
     }
 
+    /// <summary>Settles <see cref="DeviceKind.Auto"/> and checks that a CUDA device can be used.</summary>
+    /// <param name="cudaProblem">Why the CUDA device of a number cannot be used; null where it can.</param>
+    /// <param name="notice">Told in one line why <c>auto</c> took the CPU.</param>
+    /// <exception cref="DeviceException">CUDA was asked for and cannot be used.</exception>
+    internal Device Settle(Func<int, string?> cudaProblem, Action<string>? notice)
+    {
+        if (Kind == DeviceKind.Cpu) return this;
+        var problem = cudaProblem(Index);
+        if (problem is null) return this with { Kind = DeviceKind.Cuda };
+        if (Kind == DeviceKind.Cuda) throw new DeviceException($"{this}: {problem}");
+        notice?.Invoke($"the CPU is used: {problem}");
+        return Cpu;
+    }
+
     /// <inheritdoc/>
     public override string ToString() => Kind switch
     {

@@ -11,6 +11,8 @@ internal sealed class OnnxRuntimeEngine : TrainingEngine
 
     internal override Device Resolve(Device device, Action<string>? notice) => OrtSessions.Resolve(device, notice);
 
+    internal override string? CudaProblem(int index) => OrtSessions.CudaProblem(index);
+
     internal override ITrainingSession Open(TrainingSetup setup, SgdOptions sgd)
     {
         var graph = TrainingGraph.Step(setup.Forward, setup.Probe, GraphOptions(setup), sgd);

@@ -9,15 +9,7 @@ internal static class OrtSessions
     /// <param name="device">The device asked for.</param>
     /// <param name="notice">Told in one line why <c>auto</c> took the CPU.</param>
     /// <exception cref="DeviceException">CUDA was asked for and cannot be used.</exception>
-    public static Device Resolve(Device device, Action<string>? notice)
-    {
-        if (device.Kind == DeviceKind.Cpu) return device;
-        var problem = CudaProblem(device.Index);
-        if (problem is null) return device with { Kind = DeviceKind.Cuda };
-        if (device.Kind == DeviceKind.Cuda) throw new DeviceException($"{device}: {problem}");
-        notice?.Invoke($"the CPU is used: {problem}");
-        return Device.Cpu;
-    }
+    public static Device Resolve(Device device, Action<string>? notice) => device.Settle(CudaProblem, notice);
 
     /// <summary>Opens a session.</summary>
     /// <param name="model">Serialised model.</param>
@@ -40,7 +32,8 @@ internal static class OrtSessions
         return new InferenceSession(model, options);
     }
 
-    private static string? CudaProblem(int index)
+    /// <summary>Why a CUDA device cannot be used; null where it can.</summary>
+    public static string? CudaProblem(int index)
     {
         if (!OrtEnv.Instance().GetAvailableProviders().Contains("CUDAExecutionProvider"))
         {

@@ -14,6 +14,12 @@ public abstract class TrainingEngine
     /// <summary>ONNX Runtime: the gradient of the graph is a graph again, which an ordinary session runs. The default.</summary>
     public static TrainingEngine OnnxRuntime { get; } = new OnnxRuntimeEngine();
 
+    /// <summary>
+    /// ONNX Runtime, and libtorch (<c>Ulrl.TorchSharp</c>) where only that is there with CUDA and the device is not the CPU. On the CPU ONNX Runtime
+    /// was measured to take less time and memory (docs/benchmarks.md); the choice does not depend on the model, so that runs can be repeated.
+    /// </summary>
+    public static TrainingEngine Auto { get; } = new AutoEngine();
+
     /// <summary>Reads <c>onnxruntime</c>, <c>torchsharp</c> or <c>auto</c>.</summary>
     /// <exception cref="UlrlException">The text is none of these, or the application does not have that engine.</exception>
     public static TrainingEngine Parse(string text)
@@ -22,9 +28,10 @@ public abstract class TrainingEngine
         return text.ToUpperInvariant() switch
         {
             "ONNXRUNTIME" => OnnxRuntime,
+            "AUTO" => Auto,
             "TORCHSHARP" => TorchSharpAssembly.FindEngine() ?? throw new UlrlException(
                 "the engine torchsharp is not in this application; reference Ulrl.TorchSharp and a package with libtorch, such as TorchSharp-cpu, or build the tool with -p:UlrlEngine=torchsharp."),
-            _ => throw new UlrlException($"'{text}' is not an engine; give onnxruntime or torchsharp."),
+            _ => throw new UlrlException($"'{text}' is not an engine; give onnxruntime, torchsharp or auto."),
         };
     }
 
@@ -39,6 +46,12 @@ public abstract class TrainingEngine
     /// <param name="notice">Told in one line why <c>auto</c> took the CPU.</param>
     /// <exception cref="DeviceException">CUDA was asked for and cannot be used.</exception>
     internal abstract Device Resolve(Device device, Action<string>? notice);
+
+    /// <summary>Why the engine cannot use a CUDA device; null where it can.</summary>
+    internal abstract string? CudaProblem(int index);
+
+    /// <summary>The engine that computes on a device: itself, unless it stands for a choice.</summary>
+    internal virtual TrainingEngine Settle(Device device) => this;
 
     /// <summary>Opens a session that takes SGD steps.</summary>
     /// <exception cref="UnsupportedOperatorException">The engine cannot compute an operator of the network or of the objective.</exception>
