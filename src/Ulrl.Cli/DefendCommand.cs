@@ -1,10 +1,8 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using Ulrl.Cli.Defense;
 using Ulrl.Training;
 using Ulrl.Training.Evaluation;
 using Ulrl.Training.Purification;
-using Ulrl.Training.Purification.Reports;
 using Ulrl.Training.Records;
 using Ulrl.Training.Runtime;
 
@@ -13,6 +11,8 @@ namespace Ulrl.Cli;
 /// <summary><c>ulrl defend</c>: the authors' quick start, a BackdoorBench record in, the defence's results out.</summary>
 internal sealed class DefendCommand
 {
+    private const string DeviceKey = "device";
+
     private readonly Terminal terminal;
     private readonly CancellationToken cancellation;
     private readonly List<Option> keys = [];
@@ -86,16 +86,26 @@ internal sealed class DefendCommand
         using var output = new OutputFolder(folder, "defense", "ulrl");
         PurificationReport report;
         EvaluationComparison measured;
-        using (var log = new DefenseLog(output[DefenseLog.NameNow()], terminal))
+        try
         {
+            using var log = new DefenseLog(output[DefenseLog.NameNow()], terminal);
             LogSettings(log, commandLine, file, yamlPath);
             log.Info($"record: {folder}, model {record.ModelName}, {record.Classes} classes, {record.Checkpoint.Tensors.Count} tensors; {(record.Train is { } train ? $"{train.PoisonedCount} of {train.Images.Count} training samples were poisoned" : "no poisoned training samples are listed")}");
             (report, measured) = new DefenseRun(settings, record, parsed.GetValue(testFrequency), output, log, terminal, cancellation).Execute();
         }
+        catch (DeviceException e) when (!commandLine.ContainsKey(DeviceKey) && file.TryGetValue(DeviceKey, out var device))
+        {
+            throw new DeviceException($"{e.Message.TrimEnd('.')}; or give --{DeviceKey} auto in place of the configuration file's {PlainText.Name(device)}.", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // What is read has errors of its own.
+            throw new OutputException($"the results cannot be written to '{output.Path}': {e.Message.TrimEnd('.')}; make room there.", e);
+        }
 
         OutputFile.WriteAll(() => output.Publish(DefenseRun.ResultFile), cancellation);
         if (parsed.GetValue(json))
-            PrintJson(report, measured, output);
+            PurifyOutput.PrintJson(report, measured, terminal, ("out", output.Path));
         else
             PurifyOutput.Print(report, measured, Path.Combine(output.Path, "purified.onnx"), Path.Combine(output.Path, "report.html"), terminal);
         return ExitCode.Success;
@@ -112,12 +122,5 @@ internal sealed class DefendCommand
             log.Note($"'{yamlPath}' sets {PlainText.Name(key)}, which the defence does not know; it is ignored.");
         foreach (var key in DefenseKey.All.Where(key => values.Text(key.Name) is not null))
             log.Info($"{key.Name}: {values.Text(key.Name)}{(key.IsUsed ? "" : " (no effect here)")}");
-    }
-
-    private void PrintJson(PurificationReport report, EvaluationComparison measured, OutputFolder output)
-    {
-        var tree = JsonNode.Parse(ReportWriter.ToJson(report, measured))!.AsObject();
-        tree["out"] = output.Path;
-        terminal.WriteLine(tree.ToString());
     }
 }

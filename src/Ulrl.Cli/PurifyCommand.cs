@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using Ulrl.Training;
 using Ulrl.Training.Data;
 using Ulrl.Training.Evaluation;
@@ -72,12 +71,13 @@ internal sealed class PurifyCommand
             ? null
             : m => Measure(m, testSamples ?? cleanSamples, triggeredSamples, parsed.GetValue(target), options);
         var before = measure?.Invoke(given);
-        var result = Purify(given, cleanSamples, options);
+        var result = ProgressDisplay.Run(
+            terminal, progress => Purifier.Purify(given, cleanSamples, options, progress, terminal.NoteAboveBars, cancellation: cancellationToken));
         var measured = before is null ? null : new EvaluationComparison((testSamples ?? cleanSamples).Source, before, measure!(result.Model));
 
         OutputFile.WriteAll(() => Write(result, measured, modelFile, reportFile), cancellationToken);
         if (parsed.GetValue(json))
-            PrintJson(result.Report, measured, modelFile, reportFile);
+            PurifyOutput.PrintJson(result.Report, measured, terminal, ("out", modelFile.Path), ("report", reportFile?.Path));
         else
             PurifyOutput.Print(result.Report, measured, modelFile.Path, reportFile?.Path, terminal);
         return ExitCode.Success;
@@ -97,16 +97,6 @@ internal sealed class PurifyCommand
         return reportFile.IsSameAs(modelFile)
             ? throw new UsageException($"--out and --report both name '{reportPath}'; give two names.")
             : (modelFile, reportFile);
-    }
-
-    private PurificationResult Purify(OnnxModel given, LabeledSamples cleanSamples, PurificationOptions options)
-    {
-        if (terminal.IsInteractive)
-            return ProgressBars.Run(terminal, bars => Purifier.Purify(given, cleanSamples, options, bars, terminal.NoteAboveBars, cancellation: cancellationToken));
-        var lines = new ProgressLines(terminal);
-        var result = Purifier.Purify(given, cleanSamples, options, lines, terminal.Note, cancellation: cancellationToken);
-        lines.Finish();
-        return result;
     }
 
     private EvaluationResult Measure(OnnxModel candidate, LabeledSamples cleanSamples, LabeledSamples? triggeredSamples, int? goal, PurificationOptions options)
@@ -130,14 +120,6 @@ internal sealed class PurifyCommand
                 File.Delete(reportFile.Path);
             throw;
         }
-    }
-
-    private void PrintJson(PurificationReport document, EvaluationComparison? measured, OutputFile modelFile, OutputFile? reportFile)
-    {
-        var tree = JsonNode.Parse(ReportWriter.ToJson(document, measured))!.AsObject();
-        tree["out"] = modelFile.Path;
-        tree["report"] = reportFile?.Path;
-        terminal.WriteLine(tree.ToString());
     }
 
     private void NoteBlackPixels(LabeledSamples cleanSamples, PurificationOptions options)

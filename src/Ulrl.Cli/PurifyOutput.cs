@@ -1,11 +1,13 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Spectre.Console;
 using Ulrl.Training.Evaluation;
 using Ulrl.Training.Purification;
+using Ulrl.Training.Purification.Reports;
 
 namespace Ulrl.Cli;
 
-/// <summary>What <c>ulrl purify</c> prints for people.</summary>
+/// <summary>What <c>ulrl purify</c> and <c>ulrl defend</c> print.</summary>
 internal static class PurifyOutput
 {
     // With more classes than this only the neurons that changed most are shown.
@@ -28,6 +30,15 @@ internal static class PurifyOutput
         facts.Print(terminal);
         foreach (var warning in report.Warnings)
             terminal.WriteLine("warning: " + PlainText.Line(warning));
+    }
+
+    /// <summary>Prints the report as JSON, with the paths of what was written.</summary>
+    public static void PrintJson(PurificationReport report, EvaluationComparison? measured, Terminal terminal, params (string Name, string? Path)[] written)
+    {
+        var tree = JsonNode.Parse(ReportWriter.ToJson(report, measured))!.AsObject();
+        foreach (var (name, path) in written)
+            tree[name] = path;
+        terminal.WriteLine(tree.ToString());
     }
 
     private static Table Measures(PurificationReport report, EvaluationComparison? measured)

@@ -46,8 +46,14 @@ internal sealed class Terminal
     /// <summary>Prints one line that is not part of the result.</summary>
     public void Note(string line) => Error.WriteLine("note: " + PlainText.Line(line));
 
-    /// <summary>Prints such a line while progress is drawn.</summary>
-    public void NoteAboveBars(string line) => Progress.WriteLine("note: " + PlainText.Line(line));
+    /// <summary>Prints such a line while progress is shown.</summary>
+    public void NoteAboveBars(string line)
+    {
+        if (IsInteractive)
+            Progress.WriteLine("note: " + PlainText.Line(line));
+        else
+            Note(line);
+    }
 
     /// <summary>Prints one line of error.</summary>
     public void Fail(string line) => Error.WriteLine("ulrl: " + PlainText.Line(line));

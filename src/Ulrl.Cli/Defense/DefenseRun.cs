@@ -59,7 +59,8 @@ internal sealed class DefenseRun
 
         var before = tests.Measure(model, options);
         LogMeasures("Before Unlearning", before);
-        var result = Purify(model, clean, options, epoch => EpochDone(epoch, tests, options));
+        var result = ProgressDisplay.Run(
+            terminal, progress => Purifier.Purify(model, clean, options, progress, log.Note, epoch => EpochDone(epoch, tests, options), cancellation));
         var after = tests.Measure(result.Model, options);
         LogNeurons(result.Report);
         LogMeasures("After Relearning", after);
@@ -69,8 +70,7 @@ internal sealed class DefenseRun
         var measured = new EvaluationComparison(tests.Clean.Source, new EvaluationResult(before.Clean, before.Attack), new EvaluationResult(after.Clean, after.Attack));
         foreach (var warning in report.Warnings)
             log.Info("warning: " + warning);
-        cancellation.ThrowIfCancellationRequested();
-        Write(result.Model, report, measured);
+        OutputFile.WriteAll(() => Write(result.Model, report, measured), cancellation);
         return (report, measured);
     }
 
@@ -100,16 +100,6 @@ internal sealed class DefenseRun
         var chosen = CleanSelection.Of(images, settings);
         File.WriteAllText(output["index.txt"], string.Concat(chosen.Select(i => string.Create(CultureInfo.InvariantCulture, $"{i}\n"))));
         return images.ToSamples(chosen, record.ImageShape, settings.DataSet.Normalization, cancellation);
-    }
-
-    private PurificationResult Purify(OnnxModel model, LabeledSamples clean, PurificationOptions options, Action<PurificationEpoch> epochDone)
-    {
-        if (terminal.IsInteractive)
-            return ProgressBars.Run(terminal, bars => Purifier.Purify(model, clean, options, bars, log.Note, epochDone, cancellation));
-        var lines = new ProgressLines(terminal);
-        var result = Purifier.Purify(model, clean, options, lines, log.Note, epochDone, cancellation);
-        lines.Finish();
-        return result;
     }
 
     private void EpochDone(PurificationEpoch epoch, TestSets tests, PurificationOptions options)

@@ -5,20 +5,19 @@ public sealed class BenchmarkDataSet
 {
     private static readonly BenchmarkDataSet[] All =
     [
-        new("cifar10", 10, [3, 32, 32], ChannelNormalization.Cifar10, true),
-        new("cifar100", 100, [3, 32, 32], ChannelNormalization.Cifar100, false),
-        new("gtsrb", GtsrbFolder.Classes, [3, 32, 32], ChannelNormalization.Gtsrb, false),
-        new("mnist", 10, [1, 28, 28], ChannelNormalization.Mnist, false),
-        new("tiny", 200, [3, 64, 64], ChannelNormalization.TinyImageNet, false),
+        new("cifar10", 10, [3, 32, 32], ChannelNormalization.Cifar10),
+        new("cifar100", 100, [3, 32, 32], ChannelNormalization.Cifar100),
+        new("gtsrb", GtsrbFolder.Classes, [3, 32, 32], ChannelNormalization.Gtsrb),
+        new("mnist", 10, [1, 28, 28], ChannelNormalization.Mnist),
+        new("tiny", 200, [3, 64, 64], ChannelNormalization.TinyImageNet),
     ];
 
-    private BenchmarkDataSet(string name, int classes, int[] imageShape, ChannelNormalization normalization, bool horizontalFlip)
+    private BenchmarkDataSet(string name, int classes, int[] imageShape, ChannelNormalization normalization)
     {
         Name = name;
         Classes = classes;
         ImageShape = imageShape;
         Normalization = normalization;
-        HorizontalFlip = horizontalFlip;
     }
 
     /// <summary>BackdoorBench's name.</summary>
@@ -32,9 +31,6 @@ public sealed class BenchmarkDataSet
 
     /// <summary>The normalisation of the published code.</summary>
     public ChannelNormalization Normalization { get; }
-
-    /// <summary>Whether the published code mirrors training images at random.</summary>
-    public bool HorizontalFlip { get; }
 
     /// <summary>The names that <see cref="FromName"/> knows.</summary>
     public static IReadOnlyList<string> Names => [.. All.Select(set => set.Name)];

@@ -159,6 +159,16 @@ public sealed class DefendCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_device_of_the_configuration_file_that_is_not_there_is_said_with_the_way_out()
+    {
+        File.WriteAllText(folder["a.yaml"], "device: 'cuda:99'\n");
+        var run = folder.Defend([.. Quick[..^2], "--yaml_path", folder["a.yaml"]]);
+        Assert.Equal(ExitCode.Device, run.Code);
+        Assert.Contains("or give --device auto in place of the configuration file's cuda:99", run.ErrorLine, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(folder.Record, "defense")));
+    }
+
+    [Fact]
     public void A_cancelled_run_leaves_what_was_there()
     {
         Directory.CreateDirectory(folder.Output);
