@@ -11,7 +11,7 @@ internal static class ConvertCommand
 {
     public static Command Create(Terminal terminal, CancellationToken cancellationToken)
     {
-        var checkpoint = new Argument<string>("CHECKPOINT") { Description = "The checkpoint: a file of torch.save (.pt, .pth), or .safetensors." };
+        var checkpoint = new Argument<string>("CHECKPOINT") { Description = "The checkpoint: a file of torch.save (.pt, .pth) or of TorchSharp (.dat), or .safetensors." };
         var arch = new Option<string?>("--arch")
         {
             Description = "The architecture; by default the one that a BackdoorBench checkpoint names. Known: " + string.Join(", ", Architecture.Names) + ".",
@@ -23,7 +23,7 @@ internal static class ConvertCommand
         var output = new Option<string>("--out") { Description = "Where to write the model.", HelpName = "FILE.onnx", Required = true };
         var force = CommonOptions.Force();
         var json = CommonOptions.Json();
-        var command = new Command("convert", "Writes a PyTorch or safetensors checkpoint of a known architecture as an ONNX model. Nothing in the checkpoint is run.")
+        var command = new Command("convert", "Writes a PyTorch, TorchSharp or safetensors checkpoint of a known architecture as an ONNX model. Nothing in the checkpoint is run.")
         {
             checkpoint, arch, classes, shape, output, force, json,
         };
@@ -53,7 +53,7 @@ internal static class ConvertCommand
     private static void Print(Architecture architecture, CheckpointFormat format, long parameters, OutputFile file, Terminal terminal)
     {
         var facts = new Facts();
-        facts.Add("checkpoint", format switch { CheckpointFormat.SafeTensors => "safetensors", CheckpointFormat.TorchLegacy => "torch.save, older layout", _ => "torch.save" });
+        facts.Add("checkpoint", format switch { CheckpointFormat.SafeTensors => "safetensors", CheckpointFormat.TorchLegacy => "torch.save, older layout", CheckpointFormat.TorchSharp => "TorchSharp", _ => "torch.save" });
         facts.Add("architecture", $"{architecture.Name} with {architecture.Classes} classes");
         facts.Add("input", $"input: float32 [batch, {string.Join(", ", architecture.InputShape)}]");
         facts.Add("values", parameters.ToString("N0", CultureInfo.InvariantCulture));

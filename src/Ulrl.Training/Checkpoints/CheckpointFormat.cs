@@ -11,4 +11,7 @@ public enum CheckpointFormat
 
     /// <summary>The safetensors format.</summary>
     SafeTensors,
+
+    /// <summary>What TorchSharp's <c>module.save</c> writes, usually .dat.</summary>
+    TorchSharp,
 }

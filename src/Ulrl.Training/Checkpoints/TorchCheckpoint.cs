@@ -71,8 +71,8 @@ public sealed class TorchCheckpoint
             ? [(int)channels, (int)height, (int)width]
             : null;
 
-    /// <summary>Reads a checkpoint: a zip file or an older file of <c>torch.save</c>, or safetensors, told by its content.</summary>
-    /// <param name="path">The file, usually .pt, .pth or .safetensors.</param>
+    /// <summary>Reads a checkpoint: a zip file or an older file of <c>torch.save</c>, safetensors, or a file of TorchSharp's <c>module.save</c>, told by its content.</summary>
+    /// <param name="path">The file, usually .pt, .pth, .safetensors or .dat.</param>
     /// <exception cref="CheckpointException">
     /// The file is missing, damaged or of another kind, asks for anything but tensors and plain data, expands out of
     /// proportion, or holds no state dict.
@@ -111,6 +111,36 @@ public sealed class TorchCheckpoint
         AtomicFile.Write(path, stream => TorchZipWriter.Write(stream, stateDict, modelName, classCount, $"'{path}'"));
     }
 
+    /// <summary>Writes a file as TorchSharp's <c>module.save</c> does, byte for byte, which <c>module.load</c> reads.</summary>
+    /// <param name="path">File to create or replace, by writing aside and renaming; usually .dat.</param>
+    /// <param name="stateDict">Tensors by name, in TorchSharp's order: the parameters, then the buffers.</param>
+    /// <exception cref="UlrlException">A name is repeated, a type is unknown to TorchSharp, or the file cannot be written.</exception>
+    public static void SaveTorchSharp(string path, IEnumerable<KeyValuePair<string, CheckpointTensor>> stateDict)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        ArgumentNullException.ThrowIfNull(stateDict);
+        AtomicFile.Write(path, stream => TorchSharpWriter.Write(stream, stateDict, $"'{path}'"));
+    }
+
+    /// <summary>The weights in an ONNX graph that has initializers of their names, such as one that the same network was exported as.</summary>
+    /// <param name="skeleton">The graph; it is not changed.</param>
+    /// <returns>The graph with the checkpoint's weights in place of its own, in its own element types.</returns>
+    /// <exception cref="CheckpointException">A floating-point initializer is not in the checkpoint, or a shape differs; the message lists them.</exception>
+    public Onnx.OnnxModel ToOnnx(Onnx.OnnxModel skeleton)
+    {
+        ArgumentNullException.ThrowIfNull(skeleton);
+        return CheckpointWeights.Apply(tensors, skeleton);
+    }
+
+    /// <summary>The state dict with a model's weights in place of its own, to be saved again: what is not in the model, such as batch counters, stays.</summary>
+    /// <param name="model">A model whose initializers carry names of the state dict, for example one purified after <see cref="ToOnnx"/>.</param>
+    /// <exception cref="CheckpointException">No name is in both, or a shape differs.</exception>
+    public IReadOnlyDictionary<string, CheckpointTensor> WithWeightsOf(Onnx.OnnxModel model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return CheckpointWeights.Replace(tensors, model);
+    }
+
     private static TorchCheckpoint Load(FileStream stream, string name)
     {
         Span<byte> start = stackalloc byte[9];
@@ -124,8 +154,10 @@ public sealed class TorchCheckpoint
             (format, content) = (CheckpointFormat.TorchLegacy, TorchLegacyReader.Read(stream, name));
         else if (SafeTensorsReader.Detect(start))
             (format, content) = (CheckpointFormat.SafeTensors, SafeTensorsReader.Read(stream, name));
+        else if (TorchSharpReader.Detect(start))
+            (format, content) = (CheckpointFormat.TorchSharp, TorchSharpReader.Read(stream, name));
         else
-            throw new CheckpointException($"{name} is of no known format; give a file of torch.save (.pt, .pth) or safetensors");
+            throw new CheckpointException($"{name} is of no known format; give a file of torch.save (.pt, .pth), of TorchSharp (.dat) or safetensors");
 
         if (content is not OrderedDictionary<object, object?> root)
             throw new CheckpointException($"{name} holds {Pickle.PickleReader.Describe(content)} where a state dict is expected; save model.state_dict()");

@@ -79,7 +79,7 @@ internal sealed partial class TorchGraph
             "bicubic" => "cubic",
             _ => throw Error($"upsampling mode '{mode}' has no ONNX counterpart; nearest, linear, bilinear, trilinear and bicubic have one"),
         };
-        long[] next = sizes ?? [.. scales!.Select((s, i) => (long)Math.Floor(FixedSize(x.Dims[i + 2], "upsampling") * s))];
+        var next = sizes ?? Scaled(x, scales!);
         if (next.Any(s => s < 1)) throw Error($"upsampling leaves nothing of a tensor of shape {x}");
         long[] axes = [.. Enumerable.Range(2, directions).Select(i => (long)i)];
         var coordinates = onnx == "nearest" ? "asymmetric" : alignCorners ? "align_corners" : "half_pixel";
@@ -94,6 +94,9 @@ internal sealed partial class TorchGraph
             : builder.Op("Resize", [x.Value, default, default, Ints(next)], attributes);
         return new(value, x.Type, [.. x.Dims[..2], .. Fixed(next)]);
     }
+
+    /// <summary>The sizes of the dimensions behind the channels, times factors, rounded down.</summary>
+    public long[] Scaled(TorchTensor x, double[] scales) => [.. scales.Select((s, i) => (long)Math.Floor(FixedSize(x.Dims[i + 2], "upsampling") * s))];
 
     /// <summary><c>torch.nn.functional.pixel_shuffle</c>.</summary>
     public TorchTensor PixelShuffle(TorchTensor x, long factor)
