@@ -35,8 +35,8 @@ internal static class TorchZipReader
     // The folder all records share; torch names it after the file.
     private static string Prefix(ZipRecords records, string name)
     {
-        if (records.Names.Any(record => record.EndsWith("/constants.pkl", StringComparison.Ordinal) || record.Contains("/code/", StringComparison.Ordinal)))
-            throw new CheckpointException($"{name} is a TorchScript archive, which holds code; save model.state_dict() with torch.save instead, or export the model to ONNX");
+        if (records.IsTorchScript)
+            throw new CheckpointException($"{name} is a TorchScript archive, which holds a network and not a state dict alone; read it as one (TorchScriptArchive, ulrl convert), or save model.state_dict() with torch.save");
         var pickles = records.Names.Where(record => Path.GetFileName(record) == PickleName && record.Count(c => c == '/') == 1).ToList();
         return pickles.Count switch
         {

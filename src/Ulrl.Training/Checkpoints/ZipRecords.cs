@@ -29,6 +29,9 @@ internal sealed class ZipRecords : IDisposable
     /// <summary>Names of the records in the order of the file.</summary>
     public IReadOnlyCollection<string> Names => entries.Keys;
 
+    /// <summary>Whether they are those of <c>torch.jit.save</c>, which come with code.</summary>
+    public bool IsTorchScript => Names.Any(record => record.EndsWith("/constants.pkl", StringComparison.Ordinal) || record.Contains("/code/", StringComparison.Ordinal));
+
     /// <summary>Opens an archive; the stream stays the caller's.</summary>
     /// <param name="stream">The file.</param>
     /// <param name="name">File, for errors.</param>

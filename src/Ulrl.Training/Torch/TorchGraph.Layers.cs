@@ -111,9 +111,7 @@ internal sealed partial class TorchGraph
         else
         {
             long[] shape = [.. x.Dims[^rank..].Select(d => FixedSize(d, "layer normalisation"))];
-            var ones = new float[shape.Aggregate(1L, (a, b) => a * b)];
-            Array.Fill(ones, 1);
-            scale = Constant(ones, shape).Value;
+            scale = Constant(Repeated(1, shape.Aggregate(1L, (a, b) => checked(a * b))), shape).Value;
         }
 
         return x.With(builder.Op("LayerNormalization", [x.Value, scale, bias?.Value ?? default], ("axis", (long)-rank), ("epsilon", (float)epsilon)));

@@ -79,7 +79,7 @@ internal sealed partial class TorchGraph
             "bicubic" => "cubic",
             _ => throw Error($"upsampling mode '{mode}' has no ONNX counterpart; nearest, linear, bilinear, trilinear and bicubic have one"),
         };
-        var next = sizes ?? Scaled(x, scales!);
+        long[] next = sizes ?? [.. scales!.Select((s, i) => (long)Math.Floor(FixedSize(x.Dims[i + 2], "upsampling") * s))];
         if (next.Any(s => s < 1)) throw Error($"upsampling leaves nothing of a tensor of shape {x}");
         long[] axes = [.. Enumerable.Range(2, directions).Select(i => (long)i)];
         var coordinates = onnx == "nearest" ? "asymmetric" : alignCorners ? "align_corners" : "half_pixel";
@@ -94,9 +94,6 @@ internal sealed partial class TorchGraph
             : builder.Op("Resize", [x.Value, default, default, Ints(next)], attributes);
         return new(value, x.Type, [.. x.Dims[..2], .. Fixed(next)]);
     }
-
-    /// <summary>The sizes of the dimensions behind the channels, times factors, rounded down.</summary>
-    public long[] Scaled(TorchTensor x, double[] scales) => [.. scales.Select((s, i) => (long)Math.Floor(FixedSize(x.Dims[i + 2], "upsampling") * s))];
 
     /// <summary><c>torch.nn.functional.pixel_shuffle</c>.</summary>
     public TorchTensor PixelShuffle(TorchTensor x, long factor)
@@ -143,6 +140,7 @@ internal sealed partial class TorchGraph
         var size = x.Dims[axis].Size;
         if (size == count) return x;
         if (size == 1) return Expand(x, null, [.. x.Dims.Select((d, i) => i == axis ? Of(count) : d)]);
+        if (count > MaxPieces) throw Error($"an adaptive pool of {count} regions is out of proportion to any network");
         var regions = new TorchTensor[count];
         for (var i = 0L; i < count; i++)
         {

@@ -165,7 +165,9 @@ internal sealed partial class TorchGraph
     {
         var size = FixedSize(x.Dims[CheckedAxis(x, dim)], "a split");
         if (piece < 1) throw Error($"pieces of size {piece} are asked for");
-        var sizes = new long[(size + piece - 1) / piece];
+        var count = (size + piece - 1) / piece;
+        if (count > MaxPieces) throw Error($"a split into {count} pieces is out of proportion to any network");
+        var sizes = new long[count];
         for (var i = 0; i < sizes.Length; i++) sizes[i] = Math.Min(piece, size - (i * piece));
         return Split(x, dim, sizes);
     }

@@ -17,6 +17,10 @@ internal sealed partial class TorchGraph(int opset, Func<string, UlrlException> 
     public const int LowestOpset = 18;
     public const int HighestOpset = 23;
 
+    // Pieces of a tensor that are nodes or outputs of their own, and elements of a constant; far more than any network has.
+    private const int MaxPieces = 4096;
+    private const int MaxConstant = 1 << 24;
+
     private readonly GraphBuilder builder = new(new GraphProto());
     private readonly Dictionary<string, Value> constants = new(StringComparer.Ordinal);
     private readonly HashSet<string> nodeNames = new(StringComparer.Ordinal);
@@ -128,11 +132,14 @@ internal sealed partial class TorchGraph(int opset, Func<string, UlrlException> 
         return value;
     }
 
-    private Value Filled(float number, long count)
+    private Value Filled(float number, long count) => Constant(TensorData.Create("", [count], Repeated(number, count).AsSpan()));
+
+    private float[] Repeated(float number, long count)
     {
+        if (count > MaxConstant) throw Error($"a constant of {count} elements is needed, out of proportion to any network");
         var values = new float[count];
         Array.Fill(values, number);
-        return Constant(TensorData.Create("", [count], values.AsSpan()));
+        return values;
     }
 
     private void RequireRank(TorchTensor x, string what, params ReadOnlySpan<int> ranks)

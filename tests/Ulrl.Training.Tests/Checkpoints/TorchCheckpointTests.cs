@@ -137,7 +137,7 @@ public class TorchCheckpointTests
         var module = CheckpointFiles.Refused(CheckpointFiles.Real("module.pt"));
         Assert.Contains("`torch.nn.modules.container.Sequential`", module, StringComparison.Ordinal);
         Assert.Contains("state_dict()", module, StringComparison.Ordinal);
-        Assert.Contains("TorchScript archive, which holds code; save model.state_dict()", CheckpointFiles.Refused(CheckpointFiles.Real("script.pt")), StringComparison.Ordinal);
+        Assert.Contains("TorchScript archive, which holds a network and not a state dict alone; read it as one (TorchScriptArchive, ulrl convert)", CheckpointFiles.Refused(CheckpointFiles.Real("script.pt")), StringComparison.Ordinal);
     }
 
     private static void CheckValues(Func<string, object?> item)

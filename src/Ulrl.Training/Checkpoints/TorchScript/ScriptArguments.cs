@@ -49,12 +49,12 @@ internal sealed class ScriptArguments(ScriptRun run, string function, IReadOnlyL
     /// <summary>Whole numbers; one number for as many as there are directions.</summary>
     public long[] Ints(int index, int? directions = null)
     {
-        long[] sizes = this[index] is Dim { IsFixed: true } one ? [one.Size] : [.. List(index).Select(v => v is Dim { IsFixed: true } d ? d.Size : throw Wrong(index, "a list of whole numbers that do not depend on the batch"))];
+        long[] sizes = this[index] is Dim { IsFixed: true } one ? [one.Size] : [.. List(index).Select(v => v is Dim { IsFixed: true, First: >= int.MinValue and <= int.MaxValue } d ? d.Size : throw Wrong(index, "a list of whole numbers that do not depend on the batch"))];
         return directions is { } count && sizes.Length == 1 ? [.. Enumerable.Repeat(sizes[0], count)] : sizes;
     }
 
     /// <summary>Sizes, of which some may depend on the batch.</summary>
-    public Dim[] Sizes(int index) => [.. List(index).Select(v => v is Dim d ? d : throw Wrong(index, "a list of whole numbers"))];
+    public Dim[] Sizes(int index) => [.. List(index).Select(v => v is Dim { First: <= int.MaxValue, Second: <= int.MaxValue } d ? d : throw Wrong(index, "a list of sizes"))];
 
     public CheckpointException Wrong(int index, string expected) => run.Error($"argument {index + 1} of {function} is a {ScriptRun.Describe(this[index])} and not {expected}");
 

@@ -24,7 +24,16 @@ internal static class ScriptOperators
         var inPlace = name.EndsWith('_') && !name.EndsWith("__", StringComparison.Ordinal);
         if (!Table.TryGetValue(inPlace ? name[..^1] : name, out var emit))
             throw a.Run.Error($"operator '{function}' has no ONNX counterpart here; export this model to ONNX from Python");
-        var result = emit(a);
+        object? result;
+        try
+        {
+            result = emit(a);
+        }
+        catch (OverflowException e)
+        {
+            throw new CheckpointException(a.Run.Error($"'{function}' gives a tensor that is larger than any memory; the file is damaged").Message, e);
+        }
+
         if (inPlace)
         {
             return a[0] is ScriptTensor changed && result is TorchTensor to
@@ -232,9 +241,8 @@ internal static class ScriptOperators
     private static TorchTensor Resize(ScriptArguments a, string mode, int factors)
     {
         var x = a.Tensor(0);
-        var scales = a[factors] is IReadOnlyList<object?> list ? list : null;
-        if (a[1] is null && scales is null) throw a.Wrong(1, "a list of sizes");
-        return a.Graph.Resize(x, mode, a[1] is null ? a.Graph.Scaled(x, [.. scales!.Select(s => s is double d ? d : throw a.Wrong(factors, "a list of factors"))]) : a.Ints(1, x.Rank - 2), null, factors == 3 && a.Is(2));
+        double[]? scales = a[1] is null && a[factors] is IReadOnlyList<object?> list ? [.. list.Select(s => s is double d ? d : throw a.Wrong(factors, "a list of factors"))] : null;
+        return a.Graph.Resize(x, mode, scales is null ? a.Ints(1, x.Rank - 2) : null, scales, factors == 3 && a.Is(2));
     }
 
     private static bool IsWhole(ScriptArguments a) =>

@@ -154,6 +154,7 @@ internal sealed class ScriptRun
     {
         List<object?> arguments = [.. call.Arguments.Select(a => Evaluate(a, variables, type))];
         var function = call.Target.Dotted;
+        if (function == "getattr" && arguments is [var owner, string attribute]) return Attribute(owner, attribute);
         if (function is not null && (function.StartsWith("torch.", StringComparison.Ordinal) || function.StartsWith("ops.", StringComparison.Ordinal) || !function.Contains('.', StringComparison.Ordinal)))
         {
             var named = call.Named.ToDictionary(n => n.Key, n => Evaluate(n.Value, variables, type), StringComparer.Ordinal);

@@ -29,6 +29,30 @@ public sealed class TorchScriptArchive
         this.sources = sources;
     }
 
+    /// <summary>Name of the network's class, e.g. <c>ResNet</c>.</summary>
+    public string ClassName => root.ClassName.Split('.')[^1];
+
+    /// <summary>Whether a file is a TorchScript archive rather than a checkpoint: a zip archive that holds code.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="CheckpointException">The file is missing or damaged.</exception>
+    public static bool IsArchive(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        var name = $"'{path}'";
+        try
+        {
+            using var stream = CheckpointFile.OpenRead(path);
+            if (stream.ReadByte() != 'P' || stream.ReadByte() != 'K') return false;
+            stream.Position = 0;
+            using var records = ZipRecords.Open(stream, name);
+            return records.IsTorchScript;
+        }
+        catch (Exception e) when (CheckpointFile.IsReadFailure(e))
+        {
+            throw new CheckpointException($"{name} cannot be read as a zip archive: {e.Message}", e);
+        }
+    }
+
     /// <summary>Reads an archive.</summary>
     /// <param name="path">The file, usually .pt.</param>
     /// <exception cref="CheckpointException">The file is missing, damaged, expands out of proportion, or is no TorchScript archive.</exception>
@@ -62,7 +86,7 @@ public sealed class TorchScriptArchive
         Dim[] dims = [new Dim(Dim.FirstBatch, Dim.SecondBatch), .. TorchGraph.Fixed([.. inputShape.Skip(1)])];
         var input = run.Graph.Input("input", DataType.Float, dims);
         run.Graph.Output("logits", run.Forward(root, input));
-        return run.Graph.Finish(root.ClassName.Split('.')[^1]);
+        return run.Graph.Finish(ClassName);
     }
 
     private static TorchScriptArchive Read(ZipRecords records, long length, string name)
