@@ -82,13 +82,18 @@ internal sealed class EfficacyCampaign(CampaignOptions options, TextWriter outpu
             if (!options.Tables.Contains(SamplesTable)) continue;
             foreach (var method in methods.Where(m => m is PresetMethod))
             {
-                foreach (var subject in given.Where(s => s.Triggered is not null && !s.Name.EndsWith("-folded", StringComparison.Ordinal)))
+                foreach (var subject in WithFewerSamples(given, trained))
                 {
                     foreach (var set in CleanSet.Others) yield return new Case(subject, method, set, seed);
                 }
             }
         }
     }
+
+    // Backdoored models with batch-norm in their graph: the given ones, or of the trained ones those with the two triggers that come in several rates.
+    private static IEnumerable<Subject> WithFewerSamples(Subject[] given, Subject[] trained) => given.Length > 0
+        ? given.Where(s => s.Triggered is not null && !SubjectCatalog.IsFolded(s.Name))
+        : trained.Where(s => SubjectCatalog.InSeveralRates.Any(attack => s.Name.EndsWith($"_{attack}_t0_10", StringComparison.Ordinal)));
 
     private void Print(Case[] cases, ResultFile file, Subject[] given)
     {

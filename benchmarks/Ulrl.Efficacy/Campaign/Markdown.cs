@@ -9,7 +9,7 @@ internal sealed class Markdown(TextWriter output)
     private static readonly string[] Columns =
     [
         "model", "method", "runs", "clean accuracy", "worst", "attack success", "worst", "robust accuracy", "worst", "largest class drop", "worst",
-        "flagged class drop", "worst", "DER", "seconds", "time ÷ Published",
+        "flagged class drop", "worst", "DER", "floor kept", "seconds", "time ÷ Published",
     ];
 
     /// <summary>One row per model and method, mean and worst over the seeds.</summary>
@@ -23,7 +23,7 @@ internal sealed class Markdown(TextWriter output)
         {
             var published = model.Where(r => r.Method == "Published").ToDictionary(r => r.Seed, r => r.CpuSeconds);
             var first = model.First().Before;
-            Row(Label(model.Key), "given", "", Number(first.CleanAccuracy), "", Number(first.AttackSuccess), "", Number(first.RobustAccuracy), "", "", "", "", "", "", "", "");
+            Row(Label(model.Key), "given", "", Number(first.CleanAccuracy), "", Number(first.AttackSuccess), "", Number(first.RobustAccuracy), "", "", "", "", "", "", "", "", "");
             foreach (var method in model.GroupBy(r => r.Method))
             {
                 Result[] runs = [.. method];
@@ -35,7 +35,7 @@ internal sealed class Markdown(TextWriter output)
                     Mean(runs, r => r.After.RobustAccuracy), Number(runs.Min(r => r.After.RobustAccuracy)),
                     Mean(runs, r => r.WorstClassDrop), Number(runs.Max(r => r.WorstClassDrop)),
                     Mean(runs, r => r.FlaggedDrop), Number(runs.Max(r => r.FlaggedDrop)),
-                    Mean(runs, r => r.Rating), runs.Average(r => r.Seconds).ToString("0", CultureInfo.InvariantCulture),
+                    Mean(runs, r => r.Rating), runs.Count(r => r.KeepsFloor).ToString(CultureInfo.InvariantCulture), runs.Average(r => r.Seconds).ToString("0", CultureInfo.InvariantCulture),
                     ratios.Length == 0 ? "" : ratios.Average().ToString("0.00", CultureInfo.InvariantCulture));
             }
         }

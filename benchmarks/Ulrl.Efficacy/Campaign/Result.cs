@@ -16,6 +16,10 @@ namespace Ulrl.Efficacy.Campaign;
 internal sealed record Result(
     string Model, string Method, string Settings, string CleanSet, int Seed, IReadOnlyList<int> Flagged, Measures Before, Measures After, double Seconds, double CpuSeconds)
 {
+    // The least that a defence has to do.
+    private const double MostClassDrop = 0.15;
+    private const double MostAttackLeft = 0.1;
+
     /// <summary>What the clean accuracy lost.</summary>
     public double Drop => Before.CleanAccuracy - After.CleanAccuracy;
 
@@ -24,6 +28,9 @@ internal sealed record Result(
 
     /// <summary>What the flagged class lost that lost most; null where none was flagged.</summary>
     public double? FlaggedDrop => Flagged.Count == 0 ? null : Flagged.Max(c => Before.Classes[c] - After.Classes[c]);
+
+    /// <summary>Whether no class lost more than 0.15, and attack success is at most a tenth of what it was.</summary>
+    public bool KeepsFloor => WorstClassDrop <= MostClassDrop && (Before.AttackSuccess is not { } before || After.AttackSuccess <= MostAttackLeft * before);
 
     /// <summary>Defense effectiveness rating; null for a clean model.</summary>
     public double? Rating => Before.AttackSuccess is { } before && After.AttackSuccess is { } after

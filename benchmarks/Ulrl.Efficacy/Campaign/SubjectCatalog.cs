@@ -9,8 +9,6 @@ internal static class SubjectCatalog
 {
     private const string Folded = "-folded";
 
-    // A patch and a trigger on the whole image.
-    private static readonly string[] InSeveralRates = ["badnets", "blended"];
 
     /// <summary>
     /// The models that the campaign trains: every attack at 10 % on both networks, two of them at 5 % and 1 % and all-to-all, and both
@@ -23,6 +21,12 @@ internal static class SubjectCatalog
         .. VictimNetwork.Names.SelectMany(network => InSeveralRates.SelectMany(attack =>
             new[] { new Victim(network, attack, 0, 0.05), new Victim(network, attack, 0, 0.01), new Victim(network, attack, null, 0.1) }.Select(v => v.Name))),
     ];
+
+    /// <summary>The attacks that models are also trained with at other rates and all-to-all: a patch and a trigger on the whole image.</summary>
+    public static IReadOnlyList<string> InSeveralRates { get; } = ["badnets", "blended"];
+
+    /// <summary>Whether a model has its batch-norm folded into the convolutions.</summary>
+    public static bool IsFolded(string name) => name.EndsWith(Folded, StringComparison.Ordinal);
 
     /// <summary>Name of a network's clean model.</summary>
     public static string CleanName(string network) => $"{network}_clean";
@@ -37,7 +41,7 @@ internal static class SubjectCatalog
         var subjects = Directory.GetFiles(folder, "*.onnx").Order(StringComparer.Ordinal).Select(path =>
         {
             var name = Path.GetFileNameWithoutExtension(path);
-            var plain = name.EndsWith(Folded, StringComparison.Ordinal) ? name[..^Folded.Length] : name;
+            var plain = IsFolded(name) ? name[..^Folded.Length] : name;
             return new Subject(name, path, ReadTriggered(VictimFiles.Triggered(triggered, plain)));
         }).ToArray();
         return subjects.Length > 0 ? subjects : throw new UlrlException($"'{folder}' holds no models (.onnx); give the folder of the models.");
