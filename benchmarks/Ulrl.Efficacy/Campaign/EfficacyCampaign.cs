@@ -21,48 +21,52 @@ internal sealed class EfficacyCampaign(CampaignOptions options, TextWriter outpu
     public static IReadOnlyList<string> Tables => [GivenTable, AttacksTable, SamplesTable];
 
     /// <summary>Runs the campaign.</summary>
+    /// <exception cref="UlrlException">A model is not known, or something cannot be read or written.</exception>
     public void Run()
     {
         Directory.CreateDirectory(ModelFolder);
-        var data = ImageData.Read(options.Data, VictimNetwork.Classes, options.TrainingSamples, TestSamples);
-        var given = options.Given is { } folder ? Chosen(SubjectCatalog.Given(folder, options.Triggered ?? folder)) : [];
-        var trained = Trained(data);
-        if (options.TrainOnly) return;
-
+        var allGiven = options.Given is { } folder ? SubjectCatalog.Given(folder, options.Triggered ?? folder) : [];
+        CheckNames(allGiven);
+        Subject[] given = [.. allGiven.Where(s => IsChosen(s.Name))];
         var file = new ResultFile(Path.Combine(options.Folder, "results.jsonl"));
         IMethod[] methods = [.. options.Methods.Select(MethodCatalog.Find)];
-        Case[] cases = [.. Cases(given, trained, methods)];
-        if (!options.PrintOnly)
+        if (options.PrintOnly)
         {
-            var runner = new CaseRunner(data.Train.Normalize(ChannelNormalization.Cifar10), data.Test.Normalize(ChannelNormalization.Cifar10), file, options.Threads, say, cancellation);
-            foreach (var item in cases) runner.Run(item);
+            Print([.. Cases(given, Trained(null), methods)], file, given);
+            return;
         }
 
+        var data = ImageData.Read(options.Data, VictimNetwork.Classes, options.TrainingSamples, TestSamples);
+        var trained = Trained(new VictimWorkshop(ModelFolder, data.Train, data.Test, options.Schedule, options.Threads, say, cancellation));
+        if (options.TrainOnly) return;
+        Case[] cases = [.. Cases(given, trained, methods)];
+        var runner = new CaseRunner(data.Train.Normalize(ChannelNormalization.Cifar10), data.Test.Normalize(ChannelNormalization.Cifar10), file, options.Threads, say, cancellation);
+        foreach (var item in cases) runner.Run(item);
         Print(cases, file, given);
     }
 
     private string ModelFolder => Path.Combine(options.Folder, "models");
 
-    private Subject[] Chosen(IReadOnlyList<Subject> subjects) => [.. subjects.Where(s => options.Models.Count == 0 || options.Models.Contains(s.Name, StringComparer.Ordinal))];
+    private bool IsChosen(string name) => options.Models.Count == 0 || options.Models.Contains(name, StringComparer.Ordinal);
 
-    // A model that is named and has no file is trained, where tables of trained models are asked for.
-    private Subject[] Trained(ImageData data)
+    private void CheckNames(IReadOnlyList<Subject> given)
+    {
+        foreach (var name in options.Models.Where(n => !SubjectCatalog.Trained.Contains(n) && given.All(s => s.Name != n))) _ = Victim.Parse(name);
+    }
+
+    // The models of the campaign and those that are named besides; without a workshop the ones that are there.
+    private Subject[] Trained(VictimWorkshop? workshop)
     {
         if (!options.Tables.Contains(AttacksTable)) return [];
-        var workshop = new VictimWorkshop(ModelFolder, data.Train, data.Test, options.Schedule, options.Threads, say, cancellation);
         var subjects = new List<Subject>();
-        foreach (var name in SubjectCatalog.Trained.Concat(options.Models.Where(IsVictim)).Distinct().Where(n => options.Models.Count == 0 || options.Models.Contains(n, StringComparer.Ordinal)))
+        foreach (var name in SubjectCatalog.Trained.Concat(options.Models.Where(SubjectCatalog.IsVictim)).Distinct().Where(IsChosen))
         {
-            var network = VictimNetwork.Names.FirstOrDefault(n => SubjectCatalog.CleanName(n) == name);
-            var path = VictimFiles.Model(ModelFolder, name);
-            if (!options.PrintOnly) path = network is not null ? workshop.Clean(network) : workshop.Backdoored(Victim.Parse(name));
+            var path = workshop?.Make(name) ?? VictimFiles.Model(ModelFolder, name);
             if (File.Exists(path)) subjects.Add(new Subject(name, path, SubjectCatalog.ReadTriggered(VictimFiles.Triggered(ModelFolder, name))));
         }
 
         return [.. subjects];
     }
-
-    private static bool IsVictim(string name) => name.Count(c => c == '_') == 3;
 
     // Seed by seed, so that a campaign that is cut off has a part of everything.
     private IEnumerable<Case> Cases(Subject[] given, Subject[] trained, IMethod[] methods)

@@ -16,7 +16,7 @@ internal static class SubjectCatalog
     /// </summary>
     public static IReadOnlyList<string> Trained =>
     [
-        .. VictimNetwork.Names.Select(CleanName),
+        .. VictimNetwork.Names.Select(VictimWorkshop.CleanName),
         .. VictimNetwork.Names.SelectMany(network => Attacks.AttackCatalog.Names.Select(attack => new Victim(network, attack, 0, 0.1).Name)),
         .. VictimNetwork.Names.SelectMany(network => InSeveralRates.SelectMany(attack =>
             new[] { new Victim(network, attack, 0, 0.05), new Victim(network, attack, 0, 0.01), new Victim(network, attack, null, 0.1) }.Select(v => v.Name))),
@@ -28,8 +28,8 @@ internal static class SubjectCatalog
     /// <summary>Whether a model has its batch-norm folded into the convolutions.</summary>
     public static bool IsFolded(string name) => name.EndsWith(Folded, StringComparison.Ordinal);
 
-    /// <summary>Name of a network's clean model.</summary>
-    public static string CleanName(string network) => $"{network}_clean";
+    /// <summary>Whether a name is that of a model that can be trained with a backdoor; others have fewer parts.</summary>
+    public static bool IsVictim(string name) => name.Count(c => c == '_') == 3;
 
     /// <summary>The models of a folder.</summary>
     /// <param name="folder">The folder.</param>

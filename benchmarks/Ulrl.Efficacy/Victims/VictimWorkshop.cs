@@ -23,10 +23,18 @@ internal sealed class VictimWorkshop(
     private const int TriggeredSamples = 1000;
     private static readonly ChannelNormalization Normalization = ChannelNormalization.Cifar10;
 
+    /// <summary>Name of a network's clean model.</summary>
+    public static string CleanName(string network) => $"{network}_clean";
+
+    /// <summary>Path of a model, trained where it is missing.</summary>
+    /// <param name="name">Name of a clean or of a backdoored model.</param>
+    public string Make(string name) =>
+        VictimNetwork.Names.FirstOrDefault(network => CleanName(network) == name) is { } clean ? Clean(clean) : Backdoored(Victim.Parse(name));
+
     /// <summary>Path of the clean model of a network, trained where it is missing.</summary>
     public string Clean(string network)
     {
-        var name = $"{network}_clean";
+        var name = CleanName(network);
         var path = VictimFiles.Model(folder, name);
         if (File.Exists(path)) return path;
         var start = RandomInitialization.Of(VictimNetwork.Create(network), schedule.Seed);
