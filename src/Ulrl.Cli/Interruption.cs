@@ -48,9 +48,9 @@ internal sealed class Interruption : IDisposable
     {
         if (OutputFile.IsWriting)
             return;
-        OutputFolder.DiscardUnfinished();
+        var left = OutputFolder.DiscardUnfinished();
         terminal.ShowCursor();
-        terminal.Fail(UlrlCommand.CancelledMessage);
+        terminal.Fail(left is null ? UlrlCommand.CancelledMessage : $"cancelled; '{left}' could not be removed, so delete it.");
         terminal.Error.Flush();
         // An ordinary exit would unload the runtime under its running threads.
         if (OperatingSystem.IsWindows())

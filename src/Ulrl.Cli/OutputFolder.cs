@@ -48,7 +48,21 @@ internal sealed class OutputFolder : IDisposable
     public string this[string name] => System.IO.Path.Combine(staging, name);
 
     /// <summary>Removes what an interrupted command had written so far.</summary>
-    public static void DiscardUnfinished() => current?.Discard();
+    /// <returns>The hidden folder, where it could not be removed because the command was just writing into it; null otherwise.</returns>
+    public static string? DiscardUnfinished()
+    {
+        if (current is not { } unfinished)
+            return null;
+        try
+        {
+            unfinished.Discard();
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return unfinished.staging;
+        }
+    }
 
     /// <summary>Moves the files into the folder, replacing those of an earlier run.</summary>
     /// <param name="last">The file that says by being there that the others are, too.</param>
