@@ -82,7 +82,8 @@ public sealed partial class PurifyBackdoorEstimator
 
         /// <summary>
         /// Settings of the purification; default the preset <see cref="PurificationPreset.Balanced"/>. Its <see cref="PurificationOptions.Seed"/> and
-        /// <see cref="PurificationOptions.Device"/> are replaced by <see cref="Seed"/> and <see cref="GpuDeviceId"/>.
+        /// <see cref="PurificationOptions.Device"/> are replaced by <see cref="Seed"/> and <see cref="GpuDeviceId"/>; its
+        /// <see cref="PurificationOptions.Engine"/> trains, and ONNX Runtime scores.
         /// </summary>
         public PurificationOptions Purification { get; set; } = new();
 

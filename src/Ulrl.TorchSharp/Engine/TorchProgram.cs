@@ -27,11 +27,7 @@ internal sealed class TorchProgram : IDisposable
     private readonly int? dropoutSeed;
     private torch.Generator? random;
 
-    /// <param name="setup">The network and its objective.</param>
-    /// <param name="state">Names of the tensors that are given for every run.</param>
-    /// <param name="device">Where to compute.</param>
-    /// <exception cref="UnsupportedOperatorException">An operator is not in the table.</exception>
-    public TorchProgram(TrainingSetup setup, IEnumerable<string> state, torch.Device device)
+    private TorchProgram(TrainingSetup setup, TorchState state, torch.Device device)
     {
         var (forward, options) = (setup.Forward, setup.Options);
         this.device = device;
@@ -44,11 +40,29 @@ internal sealed class TorchProgram : IDisposable
         string[] outputs = [TrainingGraph.Loss, TrainingGraph.CrossEntropyLoss, TrainingGraph.Correct, forward.Logits];
         var nodes = Needed(graph, outputs);
         foreach (var node in nodes) Check(node);
-        var given = state.Append(inputName).Append(TrainingGraph.Labels).ToHashSet(StringComparer.Ordinal);
+        var given = state.All.Select(t => t.Key).Append(inputName).Append(TrainingGraph.Labels).ToHashSet(StringComparer.Ordinal);
         Compile(nodes, graph, given, outputs);
         kept = [.. given.Concat(outputs).Where(slots.ContainsKey).Select(n => slots[n]), .. constants.Keys];
         MarkLastUses();
         Restart();
+    }
+
+    /// <summary>Prepares a network and its loss.</summary>
+    /// <param name="setup">The network and its objective.</param>
+    /// <param name="state">Its tensors that change; given up where the program is refused.</param>
+    /// <param name="device">Where to compute.</param>
+    /// <exception cref="UnsupportedOperatorException">An operator is not in the table.</exception>
+    public static TorchProgram Create(TrainingSetup setup, TorchState state, torch.Device device)
+    {
+        try
+        {
+            return new TorchProgram(setup, state, device);
+        }
+        catch (UlrlException)
+        {
+            state.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Starts the dropout masks anew.</summary>

@@ -21,7 +21,7 @@ internal sealed class TorchSession : ITrainingSession
         this.sgd = sgd;
         device = TorchSharpEngine.DeviceOf(setup.Device);
         state = new TorchState(setup, device);
-        program = new TorchProgram(setup, state.All.Select(t => t.Key), device);
+        program = TorchProgram.Create(setup, state, device);
         Parameters = [.. state.Parameters.Keys];
         optimizer = Optimizer();
     }
@@ -32,6 +32,7 @@ internal sealed class TorchSession : ITrainingSession
     /// <inheritdoc/>
     public void Reset(IReadOnlyDictionary<string, float[]>? replaced = null)
     {
+        optimizer.zero_grad();
         optimizer.Dispose();
         state.Load(replaced);
         program.Restart();
@@ -46,7 +47,7 @@ internal sealed class TorchSession : ITrainingSession
         var batch = torch.tensor(values, [labels.Length, .. setup.SampleShape.Select(d => (long)d)], device: device);
         var answers = torch.tensor(labels, [labels.Length], device: device);
         var outputs = program.Run(state.All, batch, answers, setup.Forward.Logits, cancellation);
-        outputs.Loss.backward();
+        outputs.Differentiate();
         cancellation.ThrowIfCancellationRequested();
         Freeze();
         if (sgd.ClipNorm is { } clip) torch.nn.utils.clip_grad_norm_(state.Parameters.Values, clip);

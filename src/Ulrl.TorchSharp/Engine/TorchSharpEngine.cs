@@ -46,11 +46,12 @@ public sealed class TorchSharpEngine : TrainingEngine
         using var scope = torch.NewDisposeScope();
         var device = DeviceOf(setup.Device);
         using var state = new TorchState(setup, device);
-        using var program = new TorchProgram(setup, state.All.Select(t => t.Key), device);
+        using var program = TorchProgram.Create(setup, state, device);
         var batch = torch.tensor(values, [labels.Length, .. setup.SampleShape.Select(d => (long)d)], device: device);
         var outputs = program.Run(state.All, batch, torch.tensor(labels, device: device), setup.Forward.Logits, CancellationToken.None);
-        outputs.Loss.backward();
-        var gradients = state.Parameters.ToDictionary(p => p.Key, p => (p.Value.shape, TorchState.Values(p.Value.grad!)), StringComparer.Ordinal);
+        outputs.Differentiate();
+        var gradients = state.Parameters.ToDictionary(
+            p => p.Key, p => (p.Value.shape, p.Value.grad is { } gradient ? TorchState.Values(gradient) : new float[p.Value.numel()]), StringComparer.Ordinal);
         return new GradientResult(outputs.Loss.item<float>(), TorchState.Values(outputs.Logits), (int)outputs.Logits.shape[1], gradients);
     }
 
