@@ -16,6 +16,9 @@ internal sealed class OperatorContext(NodeProto node, Tensor?[] inputs, long ops
 {
     private readonly bool moves = device.type != DeviceType.CPU && inputs.Any(i => i is not null && i.device_type != DeviceType.CPU);
 
+    public NodeProto Node => node;
+
+    /// <summary>Opset of the model.</summary>
     public long Opset => opset;
 
     public torch.Device Device => device;
@@ -29,12 +32,10 @@ internal sealed class OperatorContext(NodeProto node, Tensor?[] inputs, long ops
     {
         get
         {
-            var tensor = inputs[input] ?? throw new InvalidModelException($"its input {input} is missing");
+            var tensor = Given(input);
             return moves && tensor.device_type == DeviceType.CPU ? tensor.to(device) : tensor;
         }
     }
-
-    public NodeProto Node => node;
 
     /// <summary>Source of dropout masks.</summary>
     public torch.Generator Random => random ?? throw new InvalidOperationException("No seed was given.");
@@ -48,18 +49,10 @@ internal sealed class OperatorContext(NodeProto node, Tensor?[] inputs, long ops
     public Tensor? Optional(int input) => Has(input) ? this[input] : null;
 
     /// <summary>The numbers in an integer input that steers the operator.</summary>
-    public long[] Integers(int input)
-    {
-        var tensor = inputs[input] ?? throw new InvalidModelException($"its input {input} is missing");
-        return tensor.to(torch.ScalarType.Int64).cpu().data<long>().ToArray();
-    }
+    public long[] Integers(int input) => Given(input).to(torch.ScalarType.Int64).cpu().data<long>().ToArray();
 
     /// <summary>The numbers in a floating-point input that steers the operator.</summary>
-    public double[] Numbers(int input)
-    {
-        var tensor = inputs[input] ?? throw new InvalidModelException($"its input {input} is missing");
-        return tensor.detach().to(torch.ScalarType.Float64).cpu().data<double>().ToArray();
-    }
+    public double[] Numbers(int input) => Given(input).detach().to(torch.ScalarType.Float64).cpu().data<double>().ToArray();
 
     public long Int(string name, long otherwise) => node.Int(name, otherwise);
 
@@ -76,4 +69,6 @@ internal sealed class OperatorContext(NodeProto node, Tensor?[] inputs, long ops
 
     /// <summary>Spatial sizes of a tensor [batch, channels, …].</summary>
     public static long[] Spatial(Tensor tensor) => tensor.shape[2..];
+
+    private Tensor Given(int input) => inputs[input] ?? throw new InvalidModelException($"its input {input} is missing");
 }

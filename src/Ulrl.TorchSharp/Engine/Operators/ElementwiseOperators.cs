@@ -1,5 +1,6 @@
 using TorchSharp;
 using Ulrl.Training;
+using Ulrl.Training.Autodiff;
 using DataType = Ulrl.Training.Onnx.Proto.TensorProto.Types.DataType;
 using Tensor = TorchSharp.torch.Tensor;
 
@@ -49,7 +50,7 @@ internal static class ElementwiseOperators
         table.Add("Identity", n => n[0].alias());
         table.Add("Cast", n => n[0].to(TensorConversion.ElementType((DataType)n.Int("to", 1))));
         table.Add("CastLike", n => n[0].to(n[1].dtype));
-        table.Limit("Cast", node => TensorConversion.IsSupported((DataType)Training.Autodiff.NodeAttributes.Int(node, "to", 1)) ? null : "it casts to a type that libtorch does not compute with");
+        table.Limit("Cast", node => TensorConversion.IsSupported((DataType)node.Int("to", 1)) ? null : "it casts to a type that libtorch does not compute with");
         table.Add("Dropout", Dropout);
 
         table.Add("Equal", n => n[0].eq(n[1]));
@@ -88,7 +89,7 @@ internal static class ElementwiseOperators
     // Off unless the network is in train mode with a seed, which TorchProgram marks by the attribute.
     private static Tensor Dropout(OperatorContext n)
     {
-        if (n.Node.Attribute.All(a => a.Name != TorchProgram.DropoutIsOn)) return n[0].alias();
+        if (n.Node.Find(TorchProgram.DropoutIsOn) is null) return n[0].alias();
         var ratio = n.Has(1) ? n.Numbers(1)[0] : 0.5;
         if (ratio is < 0 or >= 1) throw new InvalidModelException($"its ratio is {ratio}, from 0 to below 1 is expected");
         var kept = torch.full(n[0].shape, 1 - ratio, device: n.Device).bernoulli(n.Random);
