@@ -49,8 +49,11 @@ internal sealed class EfficacyCampaign(CampaignOptions options, TextWriter outpu
 
     private bool IsChosen(string name) => options.Models.Count == 0 || options.Models.Contains(name, StringComparer.Ordinal);
 
+    // Results are kept by the names of models.
     private void CheckNames(IReadOnlyList<Subject> given)
     {
+        var twice = given.FirstOrDefault(s => SubjectCatalog.Trained.Contains(s.Name) || SubjectCatalog.IsVictim(s.Name));
+        if (twice is not null) throw new UlrlException($"'{twice.Path}' has the name of a model that is trained here; rename it.");
         foreach (var name in options.Models.Where(n => !SubjectCatalog.Trained.Contains(n) && given.All(s => s.Name != n))) _ = Victim.Parse(name);
     }
 

@@ -24,7 +24,7 @@ internal sealed class VictimWorkshop(
     private static readonly ChannelNormalization Normalization = ChannelNormalization.Cifar10;
 
     /// <summary>Name of a network's clean model.</summary>
-    public static string CleanName(string network) => $"{network}_clean";
+    public static string CleanName(string network) => $"{network}_none";
 
     /// <summary>Path of a model, trained where it is missing.</summary>
     /// <param name="name">Name of a clean or of a backdoored model.</param>

@@ -128,6 +128,16 @@ public sealed class CampaignTests
         Assert.Contains("'other' is no model", Assert.Throws<UlrlException>(campaign.Run).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_given_model_that_is_named_like_a_trained_one_is_refused()
+    {
+        using var folder = new ScratchFolder();
+        var options = Options(folder);
+        File.Copy(Example.ModelPath, Path.Combine(options.Given!, "preact_none.onnx"));
+
+        Assert.Contains("rename", Assert.Throws<UlrlException>(new EfficacyCampaign(options, TextWriter.Null, _ => { }, CancellationToken.None).Run).Message, StringComparison.Ordinal);
+    }
+
     // The example as the only model.
     private static CampaignOptions Options(ScratchFolder folder)
     {

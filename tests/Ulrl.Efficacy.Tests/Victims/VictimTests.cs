@@ -51,7 +51,7 @@ public sealed class VictimTests
         using var folder = new ScratchFolder();
         var schedule = new VictimSchedule(1, 250, 3, 0.05f, 0);
         var lines = new List<string>();
-        var start = VictimFiles.Model(folder.Path, "preact_clean");
+        var start = VictimFiles.Model(folder.Path, "preact_none");
         Example.Model.Save(start);
 
         var workshop = new VictimWorkshop(folder.Path, Example.Images, Example.TestImages, schedule, 0, lines.Add, CancellationToken.None);
