@@ -7,10 +7,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 eng/bootstrap.sh
 out=$PWD/artifacts/packages
 rm -rf "$out"
-for project in Ulrl.Training Ulrl.Images Ulrl.Cli Ulrl.MLNet; do dotnet pack src/$project -c Release -o "$out" -v q; done
+for project in Ulrl.Training Ulrl.Images Ulrl.Cli Ulrl.MLNet Ulrl.TorchSharp Ulrl.MLNet.TorchSharp; do dotnet pack src/$project -c Release -o "$out" -v q; done
 ls -1 "$out"
 
-[ -e "$out"/Ulrl.MLNet.*.nupkg ] || exit 0
+[ -e "$out/Ulrl.MLNet.$(dotnet msbuild src/Ulrl.MLNet -getProperty:Version).nupkg" ] || exit 0
 check=$PWD/artifacts/pack-check
 rm -rf "$check"
 mkdir -p "$check"

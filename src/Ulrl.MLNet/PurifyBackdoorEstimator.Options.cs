@@ -93,6 +93,9 @@ public sealed partial class PurifyBackdoorEstimator
         /// <summary>Told after every training step; <see cref="MLContext.Log"/> has a message per epoch in any case.</summary>
         public IProgress<PurificationProgress>? Progress { get; set; }
 
+        /// <summary>Given the purified model at the end of <see cref="Fit"/>, as <see cref="PurifyBackdoorTransformer.PurifiedModel"/> has it.</summary>
+        public Action<OnnxModel>? Purified { get; set; }
+
         /// <summary>Cancels <see cref="Fit"/>, which then throws an <see cref="OperationCanceledException"/>.</summary>
         public CancellationToken CancellationToken { get; set; }
 

@@ -96,7 +96,9 @@ public sealed partial class PurifyBackdoorEstimator : IEstimator<PurifyBackdoorT
         var saved = SavedPipeline.Create(
             onGpu ? catalog : CatalogEnvironment.ForCpu(catalog, environment), scoring, columns, names ?? ClassNames.FromNumbers(classifier.Classes), onGpu ? device.Index : null, input);
         var scorer = new BatchScorer(scoring, columns, element, shape, classifier.Classes, device, settings.Threads, io.FixedBatch is null ? options.ScoringBatchSize : 1);
-        return new PurifyBackdoorTransformer(host, saved, scorer, model.Restore(host, result.Model), result.Report, names?.Names);
+        var purified = model.Restore(host, result.Model);
+        options.Purified?.Invoke(purified);
+        return new PurifyBackdoorTransformer(host, saved, scorer, purified, result.Report, names?.Names);
     }
 
     /// <summary>The columns that <see cref="Fit"/> needs, and those that the transformer adds to them.</summary>

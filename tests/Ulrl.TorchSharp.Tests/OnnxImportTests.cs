@@ -1,4 +1,5 @@
 using TorchSharp;
+using Ulrl.Training.Checkpoints;
 using Ulrl.Training.Data;
 using Ulrl.Training.Purification;
 using Ulrl.TorchSharp.Tests.Export;
@@ -50,6 +51,28 @@ public sealed class OnnxImportTests : IDisposable
         var wider = Sequential(("conv", Conv2d(3, 9, 3, padding: 1))).ToOnnx([1, 3, 32, 32]);
         error = Assert.Throws<OnnxExportException>(() => module.LoadFrom(wider, strict: false));
         Assert.Contains("wrongly shaped 'conv.weight' is [9, 3, 3, 3] instead of [8, 3, 3, 3]", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TorchSharp_reads_what_is_written_without_it_and_the_other_way_round()
+    {
+        var folder = Directory.CreateTempSubdirectory("ulrl-dat-").FullName;
+        try
+        {
+            var (given, copy) = (Path.Combine(folder, "given.dat"), Path.Combine(folder, "copy.dat"));
+            var module = Small();
+            module.save(given);
+            var checkpoint = TorchCheckpoint.Load(given);
+            TorchCheckpoint.SaveTorchSharp(copy, checkpoint.UpdatedBy(module.ToOnnx([1, 3, 32, 32])));
+            Assert.Equal(File.ReadAllBytes(given), File.ReadAllBytes(copy));
+            var other = Small();
+            other.load(copy);
+            Assert.Equal(module.state_dict()["fc.weight"].data<float>().ToArray(), other.state_dict()["fc.weight"].data<float>().ToArray());
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     private static Module<Tensor, Tensor> Small() => Sequential(

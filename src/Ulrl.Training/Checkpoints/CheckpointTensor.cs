@@ -93,16 +93,6 @@ public sealed class CheckpointTensor
     /// <summary>For example <c>Float[10, 128]</c>.</summary>
     public override string ToString() => $"{ElementType}[{string.Join(", ", shape)}]";
 
-    /// <summary>A tensor of this one's shape and floating-point type with other values, row-major, rounded to nearest.</summary>
-    internal CheckpointTensor WithValues(ReadOnlySpan<float> values)
-    {
-        if (ElementType == OnnxElementType.Float) return new CheckpointTensor(values, shape);
-        var proto = new Onnx.Proto.TensorProto { DataType = (int)ElementType };
-        proto.Dims.AddRange(shape);
-        TensorData.WriteFloats(proto, values);
-        return new CheckpointTensor(proto.RawData.Span, ElementType, shape);
-    }
-
     /// <summary>The elements in row-major order, as stored, little-endian: the storage itself where it is so already.</summary>
     internal ReadOnlySpan<byte> ToBytes()
     {

@@ -126,19 +126,10 @@ public sealed class TorchCheckpoint
     /// <param name="skeleton">The graph; it is not changed.</param>
     /// <returns>The graph with the checkpoint's weights in place of its own, in its own element types.</returns>
     /// <exception cref="CheckpointException">A floating-point initializer is not in the checkpoint, or a shape differs; the message lists them.</exception>
-    public Onnx.OnnxModel ToOnnx(Onnx.OnnxModel skeleton)
+    public OnnxModel ToOnnx(OnnxModel skeleton)
     {
         ArgumentNullException.ThrowIfNull(skeleton);
         return CheckpointWeights.Apply(tensors, skeleton);
-    }
-
-    /// <summary>The state dict with a model's weights in place of its own, to be saved again: what is not in the model, such as batch counters, stays.</summary>
-    /// <param name="model">A model whose initializers carry names of the state dict, for example one purified after <see cref="ToOnnx"/>.</param>
-    /// <exception cref="CheckpointException">No name is in both, or a shape differs.</exception>
-    public IReadOnlyDictionary<string, CheckpointTensor> WithWeightsOf(Onnx.OnnxModel model)
-    {
-        ArgumentNullException.ThrowIfNull(model);
-        return CheckpointWeights.Replace(tensors, model);
     }
 
     private static TorchCheckpoint Load(FileStream stream, string name)

@@ -45,7 +45,7 @@ public sealed class TorchSharpFileTests : IDisposable
         Assert.Equal(values["fc.weight"].ToSingles(), TensorData.ReadFloats(model.Proto.Graph.Initializer.Single(t => t.Name == "fc.weight")));
 
         TensorData.WriteFloats(model.Proto.Graph.Initializer.Single(t => t.Name == "fc.bias"), [5, 6]);
-        var tuned = checkpoint.WithWeightsOf(model);
+        var tuned = checkpoint.UpdatedBy(model).ToDictionary();
         Assert.Equal(checkpoint.Tensors.Keys, tuned.Keys);
         Assert.Equal([5f, 6f], tuned["fc.bias"].ToSingles());
         Assert.Equal([7L], tuned["steps"].ToInt64s());
