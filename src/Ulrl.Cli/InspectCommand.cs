@@ -10,7 +10,7 @@ namespace Ulrl.Cli;
 /// <summary><c>ulrl inspect</c>: what a model is and whether it can be purified.</summary>
 internal static class InspectCommand
 {
-    public static Command Create(Terminal terminal)
+    public static Command Create(Terminal terminal, CancellationToken cancellationToken)
     {
         var model = CommonOptions.Model();
         var json = CommonOptions.Json();
@@ -20,24 +20,29 @@ internal static class InspectCommand
             HelpName = "D,D,D",
         };
         var classifier = CommonOptions.Classifier();
-        var command = new Command("inspect", "Shows inputs, outputs, the classifier layer, the trainable parameters, and what is refused and why. Exit code 3 if the model cannot be purified.")
+        var detection = new DetectionOptions();
+        var command = new Command("inspect", "Shows inputs, outputs, the classifier layer, the trainable parameters, and what is refused and why; with clean samples also how sure it is that the model is backdoored. Exit code 3 if the model cannot be purified.")
         {
             model, classifier, shape, json,
         };
+        detection.AddTo(command);
         command.SetAction(parsed =>
         {
             var given = parsed.GetValue(shape) is { } text ? CommonOptions.ParseShape(text) : null;
-            var found = ModelInspector.Inspect(OnnxModel.Load(parsed.GetRequiredValue(model)), given, parsed.GetValue(classifier));
+            var normalization = detection.Normalization(parsed);
+            var loaded = OnnxModel.Load(parsed.GetRequiredValue(model));
+            var found = ModelInspector.Inspect(loaded, given, parsed.GetValue(classifier));
+            var backdoor = found.CanBePurified ? detection.Detect(parsed, loaded, parsed.GetValue(classifier), normalization, terminal, cancellationToken) : null;
             if (parsed.GetValue(json))
-                DocumentWriter.Write(terminal, InspectionDocument.Of(found), DocumentWriter.Default.InspectionDocument);
+                DocumentWriter.Write(terminal, InspectionDocument.Of(found, backdoor), DocumentWriter.Default.InspectionDocument);
             else
-                Print(found, terminal);
+                Print(found, backdoor, terminal);
             return found.CanBePurified ? ExitCode.Success : ExitCode.Model;
         });
         return command;
     }
 
-    private static void Print(ModelInspection found, Terminal terminal)
+    private static void Print(ModelInspection found, BackdoorDetection? backdoor, Terminal terminal)
     {
         var model = found.Model;
         var facts = new Facts();
@@ -56,6 +61,8 @@ internal static class InspectCommand
         facts.Add("initializers", $"{model.Initializers.Count} with {Count(model.Initializers.Sum(i => i.ElementCount))} values");
         facts.Add("trainable", $"{found.Trainable.Count} with {Count(found.TrainableCount)} parameters");
         facts.Add("can be purified", found.CanBePurified ? "yes" : "no");
+        if (backdoor is not null)
+            facts.Add("backdoor", DetectionText.Of(backdoor));
         facts.Print(terminal);
         foreach (var refusal in found.Refusals)
             terminal.WriteLine("refused: " + PlainText.Line(refusal));

@@ -21,9 +21,10 @@ internal static class PurifyOutput
         var facts = new Facts();
         var suspicious = report.SuspiciousNeurons;
         facts.Add("suspicious neurons", suspicious.Count == 0 ? "none" : string.Join(", ", report.Neurons.Where(n => n.IsSuspicious).Select(n => $"{n.Neuron} (z-score {Number(n.ZScore, "0.0")})")));
+        facts.Add("backdoor before", DetectionText.Of(report.Detection));
         facts.Add("classifier layer", PlainText.Name(report.Classifier.Weight));
         facts.Add("trained", $"{report.Parameters.Values.ToString("N0", CultureInfo.InvariantCulture)} parameters on {report.Device} by {report.Engine}");
-        facts.Add("seconds", $"preparation {Number(report.PreparationSeconds, "0.00")}, unlearning {Number(report.Unlearning.Seconds, "0.00")} ({report.Unlearning.Epochs.Count} epochs), relearning {Number(report.Relearning.Seconds, "0.00")} ({report.Relearning.Epochs.Count} epochs), evaluation {Number(report.EvaluationSeconds, "0.00")}");
+        facts.Add("seconds", $"preparation {Number(report.PreparationSeconds, "0.00")}, unlearning {Number(report.Unlearning.Seconds, "0.00")} ({report.Unlearning.Epochs.Count} epochs), detection {Number(report.DetectionSeconds, "0.00")}, relearning {Number(report.Relearning.Seconds, "0.00")} ({report.Relearning.Epochs.Count} epochs), evaluation {Number(report.EvaluationSeconds, "0.00")}");
         facts.Add("purified model", modelPath);
         if (reportPath is not null)
             facts.Add("report", reportPath);

@@ -23,6 +23,7 @@ internal sealed class SettingOptions
         options.Add(preset);
         Number("--seed", "Seed of every random number.", 0, int.MaxValue, (o, v) => o with { Seed = v });
         Number("--batch-size", "Samples per batch.", 2, 65536, (o, v) => o with { BatchSize = v });
+        Number("--unlearning-runs", "Unlearning runs with other random numbers, which tell how sure the detection is.", 1, 100, (o, v) => o with { UnlearningRuns = v });
         Number("--unlearning-epochs", "Most epochs of unlearning.", 1, 100_000, (o, v) => o with { UnlearningEpochs = v });
         Number("--unlearning-lr", "Learning rate of unlearning.", 0f, float.MaxValue, (o, v) => o with { UnlearningLearningRate = v });
         Number("--weight-decay", "Weight decay of unlearning.", 0f, float.MaxValue, (o, v) => o with { UnlearningWeightDecay = v });

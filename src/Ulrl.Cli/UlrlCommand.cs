@@ -31,7 +31,7 @@ internal static class UlrlCommand
         new("Removes backdoors from ONNX image classifiers by unlearning and relearning (ULRL). " + ExitCode.Help)
         {
             PurifyCommand.Create(terminal, cancellationToken),
-            InspectCommand.Create(terminal),
+            InspectCommand.Create(terminal, cancellationToken),
             EvaluateCommand.Create(terminal, cancellationToken),
             GradientsCommand.Create(terminal, cancellationToken),
             ConvertCommand.Create(terminal, cancellationToken),

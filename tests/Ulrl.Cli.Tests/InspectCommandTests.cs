@@ -26,6 +26,21 @@ public class InspectCommandTests
         Assert.Equal(308122, run.Json.GetProperty("trainableCount").GetInt64());
     }
 
+    [Fact]
+    public void With_clean_samples_it_says_whether_the_model_is_backdoored()
+    {
+        string[] args = ["inspect", Model, "--clean", Tool.Example("clean500.npz"), "--normalization", "CIFAR-10", "--unlearning-runs", "2", "--device", "cpu"];
+        var run = Tool.Run([.. args, "--json"]);
+        Assert.Equal(ExitCode.Success, run.Code);
+        var found = run.Json.GetProperty("detection");
+        Assert.True(found.GetProperty("backdoored").GetBoolean());
+        Assert.InRange(found.GetProperty("confidence").GetDouble(), 0.9, 1);
+        Assert.Equal(0, Assert.Single(found.GetProperty("neurons").EnumerateArray()).GetInt32());
+        Assert.Equal(2, found.GetProperty("runs").GetArrayLength());
+        Assert.Contains("detection epoch 1/", run.Error, StringComparison.Ordinal);
+        Assert.Equal(ExitCode.Usage, Tool.Run([.. args, "--unlearning-runs", "0"]).Code);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(100)]

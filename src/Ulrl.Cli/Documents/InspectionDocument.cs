@@ -18,9 +18,10 @@ internal sealed record InspectionDocument(
     long TrainableCount,
     IReadOnlyList<TensorDocument> Trainable,
     bool CanBePurified,
-    IReadOnlyList<string> Refusals)
+    IReadOnlyList<string> Refusals,
+    DetectionDocument? Detection)
 {
-    public static InspectionDocument Of(ModelInspection found) => new(
+    public static InspectionDocument Of(ModelInspection found, BackdoorDetection? detection) => new(
         found.Model.SourcePath,
         found.Model.IrVersion,
         found.Model.ProducerName,
@@ -35,5 +36,6 @@ internal sealed record InspectionDocument(
         found.TrainableCount,
         [.. found.Trainable.Select(TensorDocument.Of)],
         found.CanBePurified,
-        found.Refusals);
+        found.Refusals,
+        detection is null ? null : DetectionDocument.Of(detection));
 }

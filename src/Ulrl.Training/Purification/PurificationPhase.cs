@@ -9,6 +9,9 @@ public enum PurificationPhase
     /// <summary>Ascending the loss on the clean samples.</summary>
     Unlearning,
 
+    /// <summary>Unlearning again with other random numbers, to see whether the same neurons move.</summary>
+    Detection,
+
     /// <summary>Descending it again from the given weights, away from the suspicious neurons.</summary>
     Relearning,
 

@@ -33,6 +33,9 @@ public sealed record PurificationReport
     /// <summary>The suspicious neurons.</summary>
     public IReadOnlyList<int> SuspiciousNeurons => [.. Neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron)];
 
+    /// <summary>Whether the given model is backdoored.</summary>
+    public required BackdoorDetection Detection { get; init; }
+
     /// <summary>The unlearning phase.</summary>
     public required PhaseReport Unlearning { get; init; }
 
@@ -41,6 +44,9 @@ public sealed record PurificationReport
 
     /// <summary>Seconds of checking the model, probing and making the training graphs.</summary>
     public required double PreparationSeconds { get; init; }
+
+    /// <summary>Seconds of the further unlearning runs that tell how sure the detection is.</summary>
+    public required double DetectionSeconds { get; init; }
 
     /// <summary>Seconds of measuring the given and the purified model on the clean samples.</summary>
     public required double EvaluationSeconds { get; init; }

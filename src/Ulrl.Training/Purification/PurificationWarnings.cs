@@ -1,3 +1,5 @@
+using Ulrl.Training.Onnx.Proto;
+
 namespace Ulrl.Training.Purification;
 
 /// <summary>Sentences for what a reader of the report must not overlook.</summary>
@@ -11,15 +13,21 @@ internal static class PurificationWarnings
     public static bool IsLost(double? before, double? after) => before >= Known && after <= LostShare * before;
 
     public static IReadOnlyList<string> Of(
-        IReadOnlyList<NeuronReport> neurons, IReadOnlyList<ClassAccuracy> classes, PhaseReport unlearning, PurificationOptions options)
+        IReadOnlyList<NeuronReport> neurons, BackdoorDetection detection, IReadOnlyList<ClassAccuracy> classes, PhaseReport unlearning, PurificationOptions options, GraphProto graph)
     {
         var warnings = new List<string>();
         var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
         if (suspicious.Length == 0)
         {
-            warnings.Add("No neuron was suspicious: the model was only fine-tuned on the clean samples, and a backdoor that it may carry can still be in it.");
+            warnings.Add("Nothing suspicious was found: the model was only fine-tuned on the clean samples. No backdoor was removed, and one that the detection missed can still be in it.");
         }
-        else if (suspicious.Length > 1)
+        else if (!detection.IsBackdoored)
+        {
+            warnings.Add(FormattableString.Invariant(
+                $"The model shows no clear sign of a backdoor (confidence {detection.Confidence:0.00}), and yet neuron {string.Join(", ", suspicious)} was relearned: this may have cost accuracy and removed nothing."));
+        }
+
+        if (suspicious.Length > 1)
         {
             warnings.Add($"{suspicious.Length} neurons were suspicious ({string.Join(", ", suspicious)}): the backdoor may have several targets, or the clean samples are too few to tell; compare runs with other seeds.");
         }
@@ -28,6 +36,11 @@ internal static class PurificationWarnings
         {
             warnings.Add(FormattableString.Invariant(
                 $"Class {c.Class} has been lost: its accuracy on the clean samples fell from {c.Before:0.000} to {c.After:0.000}. A low attack success on a lost class shows no purification."));
+        }
+
+        if (FewBatchNorms(graph))
+        {
+            warnings.Add("The model has few batch-norm layers, as after folding: unlearning can then lead to a wrong neuron, and to the same in every run. Purify the model as it was before folding if you can.");
         }
 
         var missing = classes.Where(c => c.Samples == 0).Select(c => c.Class).ToArray();
@@ -44,5 +57,11 @@ internal static class PurificationWarnings
         }
 
         return warnings;
+    }
+
+    private static bool FewBatchNorms(GraphProto graph)
+    {
+        int Count(string type) => graph.Node.Count(n => n.OpType == type);
+        return 2 * Count("BatchNormalization") < Count("Conv");
     }
 }

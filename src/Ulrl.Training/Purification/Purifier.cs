@@ -18,6 +18,12 @@ public static class Purifier
     private const int InitialRowStream = 13;
     private const int DropoutStream = 14;
 
+    // Share of the learning rate where nothing suspicious was found.
+    private const float GentleShare = 0.25f;
+
+    // Keeps the random numbers of further unlearning runs apart from all others.
+    private const int RunStreams = 100;
+
     /// <summary>Purifies a model.</summary>
     /// <param name="model">The classifier: one input [batch, …], one output of logits or probabilities [batch, classes]. It is not changed.</param>
     /// <param name="clean">Clean samples as the model reads them (normalised), with their labels.</param>
@@ -46,6 +52,33 @@ public static class Purifier
         options.Validate();
         cancellation.ThrowIfCancellationRequested();
         return new Run(model, clean, options, progress, notice, epochDone, cancellation).Execute();
+    }
+
+    /// <summary>Says whether a model is backdoored, without purifying it: the unlearning phase, several times with other random numbers.</summary>
+    /// <param name="model">The classifier, as for <see cref="Purify"/>. It is not changed.</param>
+    /// <param name="clean">Clean samples as the model reads them (normalised), with their labels.</param>
+    /// <param name="options">Settings; the preset <see cref="PurificationPreset.Balanced"/> by default. Those of relearning are not used.</param>
+    /// <param name="progress">Told after every step.</param>
+    /// <param name="notice">Told in one line what the user should know, such as the device that <c>auto</c> took.</param>
+    /// <param name="cancellation">Stops the run within a step.</param>
+    /// <exception cref="InvalidModelException">The model is no classifier, or an operator cannot be trained through.</exception>
+    /// <exception cref="DataSetException">The samples do not fit the model.</exception>
+    /// <exception cref="DeviceException">The device cannot be used.</exception>
+    /// <exception cref="OperationCanceledException">The run was cancelled.</exception>
+    public static BackdoorDetection Detect(
+        OnnxModel model,
+        LabeledSamples clean,
+        PurificationOptions? options = null,
+        IProgress<PurificationProgress>? progress = null,
+        Action<string>? notice = null,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(clean);
+        options ??= new PurificationOptions();
+        options.Validate();
+        cancellation.ThrowIfCancellationRequested();
+        return new Run(model, clean, options, progress, notice, null, cancellation).Detect();
     }
 
     private sealed class Run
@@ -99,12 +132,15 @@ public static class Purifier
 
         public PurificationResult Execute()
         {
-            var (unlearning, neurons) = Unlearn();
+            var (unlearning, changes) = Unlearn(0);
+            var watch = Stopwatch.StartNew();
+            var (neurons, detection) = Detect(changes);
+            var detectionSeconds = watch.Elapsed.TotalSeconds;
             var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
             var (relearning, state, parameters) = Relearn(suspicious);
             var purified = ParameterWriter.Write(model, forward, state);
 
-            var watch = Stopwatch.StartNew();
+            watch.Restart();
             var before = Evaluate(model);
             var after = Evaluate(purified);
             var classes = PerClass(before, after);
@@ -119,6 +155,8 @@ public static class Purifier
                 Classifier = layer,
                 Parameters = (parameters.Count, parameters.Sum(p => TensorData.ElementCount(forward.Initializers[p]))),
                 Neurons = neurons,
+                Detection = detection,
+                DetectionSeconds = detectionSeconds,
                 Unlearning = unlearning,
                 Relearning = relearning,
                 PreparationSeconds = preparationSeconds,
@@ -126,21 +164,36 @@ public static class Purifier
                 AccuracyBefore = before.Accuracy,
                 AccuracyAfter = after.Accuracy,
                 Classes = classes,
-                Warnings = PurificationWarnings.Of(neurons, classes, unlearning, options),
+                Warnings = PurificationWarnings.Of(neurons, detection, classes, unlearning, options, forward.Graph),
             };
             return new PurificationResult(purified, report);
         }
 
-        private (PhaseReport Report, IReadOnlyList<NeuronReport> Neurons) Unlearn()
+        /// <summary>Runs the unlearning phase and the further runs, and judges them.</summary>
+        public BackdoorDetection Detect() => Detect(Unlearn(0).Changes).Detection;
+
+        private (PhaseReport Report, double[] Changes) Unlearn(int run)
         {
             var sgd = new SgdOptions(options.Momentum, options.UnlearningWeightDecay, options.UnlearningClipNorm);
             using var session = engine.Open(Setup(new CrossEntropy(sign: -1f)), sgd);
-            var runner = Runner(PurificationPhase.Unlearning, session, UnlearningStream);
-            var sampler = Sampler(options.Replay?.UnlearningOrder, UnlearningStream);
+            var stream = UnlearningStream + (run * RunStreams);
+            var runner = Runner(run == 0 ? PurificationPhase.Unlearning : PurificationPhase.Detection, session, stream);
+            var sampler = Sampler(run == 0 ? options.Replay?.UnlearningOrder : null, stream);
             var report = runner.Run(session, sampler, options.UnlearningEpochs, UnlearningRate, accuracy => accuracy <= options.CleanThreshold, cancellation);
             var before = TensorData.ReadFloats(forward.Initializers[layer.Weight]);
-            var after = session.ReadState()[layer.Weight];
-            return (report, SuspiciousNeurons.Find(layer, before, after, options.SuspicionThreshold, options.MaxSuspiciousNeurons));
+            return (report, SuspiciousNeurons.Changes(layer, before, session.ReadState()[layer.Weight]));
+        }
+
+        // One run judges as published; several judge by their mean, and only where the same neurons lead.
+        private (IReadOnlyList<NeuronReport> Neurons, BackdoorDetection Detection) Detect(double[] first)
+        {
+            var runs = new List<double[]> { first };
+            while (runs.Count < options.UnlearningRuns) runs.Add(Unlearn(runs.Count).Changes);
+            var detection = BackdoorDetection.Of(runs, options.MaxSuspiciousNeurons);
+            var mean = Enumerable.Range(0, layer.Classes).Select(c => runs.Average(r => r[c])).ToArray();
+            var neurons = SuspiciousNeurons.Find(mean, options.SuspicionThreshold, options.MaxSuspiciousNeurons);
+            if (runs.Count == 1) return (neurons, detection);
+            return ([.. neurons.Select(n => n with { IsSuspicious = detection.IsBackdoored && detection.Neurons.Contains(n.Neuron) })], detection);
         }
 
         private (PhaseReport Report, IReadOnlyDictionary<string, float[]> State, IReadOnlyList<string> Parameters) Relearn(int[] suspicious)
@@ -149,9 +202,11 @@ public static class Purifier
             using var session = engine.Open(Relearning(suspicious, original), new SgdOptions(options.Momentum, 0f, null));
             if (suspicious.Length > 0 && options.Reflect) session.Reset(ReflectedRows(suspicious, original));
             else if (suspicious.Length > 0 && options.Reinitialize) session.Reset(InitialRows(suspicious, original));
+            // A row that was not turned round needs no large steps to be made up for.
+            var scale = options.Reflect && suspicious.Length == 0 ? GentleShare : 1f;
             var runner = Runner(PurificationPhase.Relearning, session, RelearningStream);
             var sampler = Sampler(options.Replay?.RelearningOrder, RelearningStream);
-            var report = runner.Run(session, sampler, options.RelearningEpochs, RelearningRate, _ => false, cancellation);
+            var report = runner.Run(session, sampler, options.RelearningEpochs, epoch => scale * RelearningRate(epoch), _ => false, cancellation);
             return (report, session.ReadState(), session.Parameters);
         }
 
@@ -214,7 +269,7 @@ public static class Purifier
 
         private PhaseRunner Runner(PurificationPhase phase, ITrainingSession session, int stream)
         {
-            Action<EpochReport>? epochEnds = epochDone is null
+            Action<EpochReport>? epochEnds = epochDone is null || phase == PurificationPhase.Detection
                 ? null
                 : report => epochDone(new PurificationEpoch(phase, report, () => ParameterWriter.Write(model, forward, session.ReadState())));
             return new PhaseRunner(phase, clean, Loader(stream), progress, epochEnds);

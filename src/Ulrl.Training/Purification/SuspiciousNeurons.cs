@@ -13,12 +13,24 @@ internal static class SuspiciousNeurons
     /// <param name="most">Most suspicious neurons, the first by index.</param>
     public static IReadOnlyList<NeuronReport> Find(ClassifierLayer layer, ReadOnlySpan<float> before, ReadOnlySpan<float> after, double threshold, int most)
     {
+        return Find(Changes(layer, before, after), threshold, most);
+    }
+
+    /// <summary>Neuron weight change of every class.</summary>
+    public static double[] Changes(ClassifierLayer layer, ReadOnlySpan<float> before, ReadOnlySpan<float> after)
+    {
         var changes = new double[layer.Classes];
         for (var c = 0; c < changes.Length; c++)
         {
             for (var f = 0; f < layer.Features; f++) changes[c] += Math.Abs((double)after[layer.Index(c, f)] - before[layer.Index(c, f)]);
         }
 
+        return changes;
+    }
+
+    /// <summary>The same of given weight changes.</summary>
+    public static IReadOnlyList<NeuronReport> Find(double[] changes, double threshold, int most)
+    {
         var median = LowerMedian(changes);
         var deviation = MadScale * LowerMedian([.. changes.Select(c => Math.Abs(c - median))]);
         var found = 0;

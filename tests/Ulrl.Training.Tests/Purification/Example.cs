@@ -19,6 +19,8 @@ internal static class Example
 
     public static OnnxModel Model() => OnnxModel.Load(TestFiles.Example("preact_badnet_t0.onnx"));
 
+    public static LabeledSamples Read(string name) => DataSetReader.Read(TestFiles.Example(name)).Normalize(ChannelNormalization.Cifar10);
+
     public static LabeledSamples Clean(int count = 500) =>
         DataSetReader.Read(TestFiles.Example("clean500.npz")).Take(count).Normalize(ChannelNormalization.Cifar10);
 }

@@ -1,5 +1,6 @@
 using Ulrl.Training.Autodiff;
 using Ulrl.Training.Data;
+using Ulrl.Training.Evaluation;
 using Ulrl.Training.Onnx;
 using Ulrl.Training.Purification;
 using Ulrl.Training.Runtime;
@@ -56,7 +57,7 @@ public sealed class PurifierTests
     [Fact]
     public void By_default_the_suspicious_row_is_reflected_and_stays_while_all_else_trains()
     {
-        var options = new PurificationOptions { UnlearningEpochs = 2, RelearningEpochs = 1, Device = Device.Cpu };
+        var options = new PurificationOptions { UnlearningEpochs = 2, UnlearningRuns = 2, RelearningEpochs = 1, Device = Device.Cpu };
         var result = Purifier.Purify(Example.Model(), Example.Clean(256), options);
         Assert.Equal([0], result.Report.SuspiciousNeurons);
         var given = ForwardGraph.Create(Example.Model());
@@ -66,6 +67,22 @@ public sealed class PurifierTests
         Assert.All(Rows(given).Zip(Rows(purified)).Skip(1), rows => Assert.NotEqual(rows.First, rows.Second));
         Assert.All(given.Trainable, name => Assert.NotEqual(TensorData.ReadFloats(given.Initializers[name]), TensorData.ReadFloats(purified.Initializers[name])));
         Assert.Equal(result.Model.ToBytes(), Purifier.Purify(Example.Model(), Example.Clean(256), options).Model.ToBytes());
+    }
+
+    [Fact]
+    public void The_attack_on_the_example_goes_and_its_target_class_stays()
+    {
+        var options = new PurificationOptions { UnlearningRuns = 2, RelearningEpochs = 10, Device = Device.Cpu };
+        var result = Purifier.Purify(Example.Model(), Example.Clean(), options);
+        Assert.Equal([0], result.Report.SuspiciousNeurons);
+        Assert.True(result.Report.Detection.Confidence > 0.9, $"confidence {result.Report.Detection.Confidence}");
+        Assert.DoesNotContain(result.Report.Warnings, w => w.Contains("has been lost", StringComparison.Ordinal));
+
+        using var evaluator = new Evaluator(result.Model);
+        var measured = evaluator.Evaluate(Example.Read("test1000.npz"), Example.Read("triggered.npz"));
+        Assert.True(measured.Attack!.AttackSuccessRate < 0.12, $"attack success {measured.Attack.AttackSuccessRate}");
+        Assert.True(measured.Clean.Classes[0].Accuracy > 0.6, $"class 0 {measured.Clean.Classes[0].Accuracy}");
+        Assert.True(measured.Clean.Accuracy > 0.72, $"clean accuracy {measured.Clean.Accuracy}");
     }
 
     [Fact]

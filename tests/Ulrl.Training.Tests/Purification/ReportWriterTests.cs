@@ -20,6 +20,8 @@ public class ReportWriterTests
         Classifier = new ClassifierLayer(name, null, 0, neurons, 3, "Gemm", name),
         Parameters = (2, 40),
         Neurons = [.. Enumerable.Range(0, neurons).Select(i => new NeuronReport(i, i == 0 ? 22 : 2 + (i % 3), i == 0 ? zScore : i % 3, i == 0))],
+        Detection = BackdoorDetection.Of([[22, 2, 3, 4], [20, 3, 2, 4]], 2),
+        DetectionSeconds = .7,
         Unlearning = new PhaseReport([new EpochReport(1, .01f, .5, [-1f, -2f], [1f, 2f])], 1.5),
         Relearning = new PhaseReport([new EpochReport(1, .005f, .5, [1f, .9f], [.5f, .4f]), new EpochReport(2, .0025f, .7, [.8f], [.3f])], 2.5),
         PreparationSeconds = .1,
@@ -45,6 +47,18 @@ public class ReportWriterTests
         Assert.DoesNotContain("<script", html, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain('\u202e', html);
         Assert.Contains("&lt;script&gt;alert(1)&lt;/script&gt;", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_low_attack_success_is_no_success_where_a_class_is_lost()
+    {
+        var report = Report();
+        Assert.Contains("<em class=\"good\">0.100", ReportWriter.ToHtml(report, Comparison()), StringComparison.Ordinal);
+        var lost = Comparison() with
+        {
+            After = Comparison().After with { Clean = new CleanResult(20, 9, 1, [new ClassResult(0, 10, 0), new ClassResult(1, 0, 0)], []) },
+        };
+        Assert.Contains("<em class=\"doubtful\">0.100", ReportWriter.ToHtml(report, lost), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -49,17 +49,18 @@ internal sealed class HtmlReport
         page.Add($"<p class=\"sub\">ULRL: unlearning and relearning with {report.SampleCount} clean samples of {report.CleanSamples}, on {report.Device}; {(long)report.Parameters.Values} parameters trained.</p>\n<div class=\"cards\">\n");
         var suspicious = report.SuspiciousNeurons;
         page.Add($"<div class=\"card\"><b class=\"{(suspicious.Count > 0 ? "bad" : "good")}\">{(suspicious.Count == 0 ? "none" : string.Join(", ", suspicious))}</b><span>suspicious neuron{(suspicious.Count == 1 ? "" : "s")} of {report.Neurons.Count}</span></div>\n");
+        page.Add($"<div class=\"card\"><b>{report.Detection.Confidence:0.00}</b><span>confidence that the model was backdoored</span></div>\n");
         if (measured?.Before.Attack is { } before && measured.After.Attack is { } after)
         {
-            Card("attack success", before.AttackSuccessRate, after.AttackSuccessRate, after.AttackSuccessRate < before.AttackSuccessRate);
-            Card("robust accuracy", before.RobustAccuracy, after.RobustAccuracy, after.RobustAccuracy > before.RobustAccuracy);
+            Card("attack success", before.AttackSuccessRate, after.AttackSuccessRate, Tone(after.AttackSuccessRate < before.AttackSuccessRate));
+            Card("robust accuracy", before.RobustAccuracy, after.RobustAccuracy, Tone(after.RobustAccuracy > before.RobustAccuracy));
         }
 
         if (measured is not null)
-            Card($"clean accuracy, {measured.Before.Clean.Count} samples", measured.Before.Clean.Accuracy, measured.After.Clean.Accuracy, null);
+            Card($"clean accuracy, {measured.Before.Clean.Count} samples", measured.Before.Clean.Accuracy, measured.After.Clean.Accuracy, "");
         else
-            Card("accuracy on the clean samples", report.AccuracyBefore, report.AccuracyAfter, null);
-        var total = report.PreparationSeconds + report.Unlearning.Seconds + report.Relearning.Seconds + report.EvaluationSeconds;
+            Card("accuracy on the clean samples", report.AccuracyBefore, report.AccuracyAfter, "");
+        var total = report.PreparationSeconds + report.Unlearning.Seconds + report.DetectionSeconds + report.Relearning.Seconds + report.EvaluationSeconds;
         page.Add($"<div class=\"card\"><b>{total:0.0} <small>s</small></b><span>in all</span></div>\n</div>\n");
         if (report.Warnings.Count == 0)
             return;
@@ -69,8 +70,11 @@ internal sealed class HtmlReport
         page.Add($"</ul>\n");
     }
 
-    private void Card(string name, double before, double after, bool? isBetter) =>
-        page.Add($"<div class=\"card\"><b><small>{before:0.000} →</small> <em class=\"{(isBetter is null ? "" : isBetter.Value ? "good" : "bad")}\">{after:0.000}</em></b><span>{name}</span></div>\n");
+    private void Card(string name, double before, double after, string tone) =>
+        page.Add($"<div class=\"card\"><b><small>{before:0.000} →</small> <em class=\"{tone}\">{after:0.000}</em></b><span>{name}</span></div>\n");
+
+    // What is better because a class was given up is no success.
+    private string Tone(bool isBetter) => !isBetter ? "bad" : Pairs().Any(p => p.IsLost) ? "doubtful" : "good";
 
     private void Measures()
     {
@@ -117,12 +121,13 @@ internal sealed class HtmlReport
     private void Classes()
     {
         var source = measured is null ? report.CleanSamples : measured.CleanSamples;
-        var pairs = measured is null
-            ? report.Classes.Select(c => Pair(c.Class, c.Before ?? double.NaN, c.After ?? double.NaN))
-            : measured.Before.Clean.Classes.Zip(measured.After.Clean.Classes, (b, a) => Pair(b.Class, b.Accuracy, a.Accuracy));
         page.Add($"<section><h2>Accuracy per class</h2>\n<p class=\"note\">On {source}. A mean over classes can hide a class that was given up.</p>\n");
-        page.Add($"<figure>{Svg.Pairs("Accuracy per class before and after", "class", [.. pairs])}<figcaption><span class=\"key before\"></span>before <span class=\"key after\"></span>after</figcaption></figure></section>\n");
+        page.Add($"<figure>{Svg.Pairs("Accuracy per class before and after", "class", [.. Pairs()])}<figcaption><span class=\"key before\"></span>before <span class=\"key after\"></span>after</figcaption></figure></section>\n");
     }
+
+    private IEnumerable<Svg.Pair> Pairs() => measured is null
+        ? report.Classes.Select(c => Pair(c.Class, c.Before ?? double.NaN, c.After ?? double.NaN))
+        : measured.Before.Clean.Classes.Zip(measured.After.Clean.Classes, (b, a) => Pair(b.Class, b.Accuracy, a.Accuracy));
 
     private static Svg.Pair Pair(int label, double before, double after) =>
         new($"{label}", before, after, PurificationWarnings.IsLost(before, after));
@@ -154,8 +159,8 @@ internal sealed class HtmlReport
 
     private void Seconds()
     {
-        page.Add($"<section><h2>Seconds</h2>\n<table><tr><th>preparation</th><th>unlearning</th><th>relearning</th><th>evaluation</th></tr>\n");
-        page.Add($"<tr><td>{report.PreparationSeconds:0.00}</td><td>{report.Unlearning.Seconds:0.00}</td><td>{report.Relearning.Seconds:0.00}</td><td>{report.EvaluationSeconds:0.00}</td></tr></table></section>\n");
+        page.Add($"<section><h2>Seconds</h2>\n<table><tr><th>preparation</th><th>unlearning</th><th>detection</th><th>relearning</th><th>evaluation</th></tr>\n");
+        page.Add($"<tr><td>{report.PreparationSeconds:0.00}</td><td>{report.Unlearning.Seconds:0.00}</td><td>{report.DetectionSeconds:0.00}</td><td>{report.Relearning.Seconds:0.00}</td><td>{report.EvaluationSeconds:0.00}</td></tr></table></section>\n");
     }
 
     private void Settings()
@@ -164,7 +169,7 @@ internal sealed class HtmlReport
         page.Add($"<section><h2>Settings</h2>\n<table>\n");
         Setting("classifier layer", $"{report.Classifier.Weight} ({report.Classifier.Operator} node '{report.Classifier.Node}', {report.Classifier.Classes} × {report.Classifier.Features})");
         Setting("batch size", $"{o.BatchSize}");
-        Setting("unlearning", FormattableString.Invariant($"at most {o.UnlearningEpochs} epochs, learning rate {o.UnlearningLearningRate} times {o.UnlearningGamma} at epochs {string.Join(", ", o.UnlearningMilestones)}, weight decay {o.UnlearningWeightDecay}, clip norm {o.UnlearningClipNorm}, ends at accuracy {o.CleanThreshold}"));
+        Setting("unlearning", FormattableString.Invariant($"{o.UnlearningRuns} run{(o.UnlearningRuns == 1 ? "" : "s")} of at most {o.UnlearningEpochs} epochs, learning rate {o.UnlearningLearningRate} times {o.UnlearningGamma} at epochs {string.Join(", ", o.UnlearningMilestones)}, weight decay {o.UnlearningWeightDecay}, clip norm {o.UnlearningClipNorm}, ends at accuracy {o.CleanThreshold}"));
         Setting("relearning", FormattableString.Invariant($"{o.RelearningEpochs} epochs, learning rate {o.RelearningLearningRate} to 0 by cosine, α {o.Alpha}, suspicious neurons {Start(o)}"));
         Setting("distillation", o.DistillationWeight == 0 ? "none" : FormattableString.Invariant($"weight {o.DistillationWeight}, temperature {o.DistillationTemperature}"));
         Setting("momentum", FormattableString.Invariant($"{o.Momentum}"));

@@ -43,6 +43,20 @@ internal sealed class JsonReport
         json.WriteNumber("trainedInitializers", report.Parameters.Tensors);
         json.WriteNumber("trainedParameters", report.Parameters.Values);
         Array("suspiciousNeurons", report.SuspiciousNeurons, n => json.WriteNumberValue(n));
+        Object("detection", () =>
+        {
+            Number("confidence", report.Detection.Confidence);
+            json.WriteBoolean("backdoored", report.Detection.IsBackdoored);
+            Array("neurons", report.Detection.Neurons, n => json.WriteNumberValue(n));
+            Number("meanDominance", report.Detection.MeanDominance);
+            Array("runs", report.Detection.Runs, r => Object(null, () =>
+            {
+                json.WriteNumber("neuron", r.Neuron);
+                Number("weightChange", r.WeightChange);
+                Number("medianChange", r.MedianChange);
+                Number("dominance", r.Dominance);
+            }));
+        });
         Number("cleanAccuracyBefore", report.AccuracyBefore);
         Number("cleanAccuracyAfter", report.AccuracyAfter);
         Array("warnings", report.Warnings, json.WriteStringValue);
@@ -65,6 +79,7 @@ internal sealed class JsonReport
         {
             Number("preparation", report.PreparationSeconds);
             Number("unlearning", report.Unlearning.Seconds);
+            Number("detection", report.DetectionSeconds);
             Number("relearning", report.Relearning.Seconds);
             Number("evaluation", report.EvaluationSeconds);
         });
@@ -125,6 +140,7 @@ internal sealed class JsonReport
     private void Settings(PurificationOptions options)
     {
         json.WriteNumber("batchSize", options.BatchSize);
+        json.WriteNumber("unlearningRuns", options.UnlearningRuns);
         json.WriteNumber("unlearningEpochs", options.UnlearningEpochs);
         Number("unlearningLearningRate", options.UnlearningLearningRate);
         Array("unlearningMilestones", options.UnlearningMilestones, json.WriteNumberValue);

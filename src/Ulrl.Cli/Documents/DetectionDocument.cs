@@ -1,0 +1,9 @@
+using Ulrl.Training.Purification;
+
+namespace Ulrl.Cli.Documents;
+
+/// <summary>Whether a model is backdoored, in <c>ulrl inspect --clean DATA --json</c>.</summary>
+internal sealed record DetectionDocument(double Confidence, bool Backdoored, IReadOnlyList<int> Neurons, double MeanDominance, IReadOnlyList<DetectionRun> Runs)
+{
+    public static DetectionDocument Of(BackdoorDetection found) => new(found.Confidence, found.IsBackdoored, found.Neurons, found.MeanDominance, found.Runs);
+}
