@@ -40,7 +40,7 @@ internal sealed class CaseRunner(LabeledSamples train, LabeledSamples test, Resu
         process.Refresh();
         var cpuSeconds = (process.TotalProcessorTime - cpu).TotalSeconds;
         var after = Measures.Of(purified.Model, test, item.Subject.Triggered, threads, cancellation);
-        var result = new Result(item.Subject.Name, item.Method.Name, settings, item.CleanSet, item.Seed, purified.Flagged, given, after, seconds, cpuSeconds);
+        var result = new Result(item.Subject.Name, item.Method.Name, settings, item.CleanSet, item.Seed, purified.Flagged, purified.Confidence, given, after, seconds, cpuSeconds);
         file.Add(result);
         var attack = result.Rating is null ? "" : FormattableString.Invariant($" attack success {given.AttackSuccess:0.000} -> {after.AttackSuccess:0.000},");
         say(FormattableString.Invariant($"{result.Model}, {result.Method}, {result.CleanSet} samples, seed {result.Seed}: clean accuracy {given.CleanAccuracy:0.000} -> {after.CleanAccuracy:0.000},{attack} {seconds:0} s."));

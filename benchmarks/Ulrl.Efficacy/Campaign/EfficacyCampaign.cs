@@ -116,7 +116,7 @@ internal sealed class EfficacyCampaign(CampaignOptions options, TextWriter outpu
         markdown.Compare("Trained models, 500 clean samples", [.. backdoored.Where(r => !names.Contains(r.Model))]);
         markdown.Compare("Fewer and imbalanced clean samples", [.. results.Where(r => r.CleanSet != CleanSet.Usual)]);
         markdown.Compare("Models without a backdoor", [.. usual.Where(r => r.Before.AttackSuccess is null)]);
-        markdown.Detection("Flagged classes", [.. results.Where(r => MethodCatalog.Find(r.Method) is PresetMethod)]);
+        markdown.Detection("Detection", [.. results.Where(r => MethodCatalog.Find(r.Method) is PresetMethod)]);
         var missing = cases.Length - results.Length;
         if (missing > 0) output.WriteLine(FormattableString.Invariant($"{missing} of {cases.Length} runs have no result yet."));
     }

@@ -43,17 +43,18 @@ internal sealed class Markdown(TextWriter output)
         output.WriteLine();
     }
 
-    /// <summary>One row per model: what the presets flag, seed by seed.</summary>
+    /// <summary>One row per model: how sure the presets are that it is backdoored, and what they flag, seed by seed.</summary>
     public void Detection(string title, IReadOnlyList<Result> results)
     {
         if (results.Count == 0) return;
-        Head(title, ["model", "method", "runs", "runs that flagged a class", "flagged, seed by seed"]);
+        Head(title, ["model", "method", "runs", "runs that claim a backdoor", "confidence", "least", "most", "flagged, seed by seed"]);
         foreach (var group in results.GroupBy(r => (r.Model, r.CleanSet, r.Method)))
         {
             Result[] runs = [.. group.OrderBy(r => r.Seed)];
             Row(
                 Label((group.Key.Model, group.Key.CleanSet)), group.Key.Method, runs.Length.ToString(CultureInfo.InvariantCulture),
                 runs.Count(r => r.Flagged.Count > 0).ToString(CultureInfo.InvariantCulture),
+                Mean(runs, r => r.Confidence), Number(runs.Min(r => r.Confidence)), Number(runs.Max(r => r.Confidence)),
                 string.Join("; ", runs.Select(r => r.Flagged.Count == 0 ? "–" : string.Join(", ", r.Flagged))));
         }
 

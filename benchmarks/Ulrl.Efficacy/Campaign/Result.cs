@@ -9,19 +9,17 @@ namespace Ulrl.Efficacy.Campaign;
 /// <param name="CleanSet">Name of the clean samples.</param>
 /// <param name="Seed">Seed of the run.</param>
 /// <param name="Flagged">The classes that the method aimed at.</param>
+/// <param name="Confidence">Its confidence that the given model is backdoored, 0 to 1; null where it does not say.</param>
 /// <param name="Before">The given model.</param>
 /// <param name="After">The purified model.</param>
 /// <param name="Seconds">Wall time of the purification.</param>
 /// <param name="CpuSeconds">Time of all processors that the process used meanwhile.</param>
 internal sealed record Result(
-    string Model, string Method, string Settings, string CleanSet, int Seed, IReadOnlyList<int> Flagged, Measures Before, Measures After, double Seconds, double CpuSeconds)
+    string Model, string Method, string Settings, string CleanSet, int Seed, IReadOnlyList<int> Flagged, double? Confidence, Measures Before, Measures After, double Seconds, double CpuSeconds)
 {
     // The least that a defence has to do.
     private const double MostClassDrop = 0.15;
     private const double MostAttackLeft = 0.1;
-
-    /// <summary>What the clean accuracy lost.</summary>
-    public double Drop => Before.CleanAccuracy - After.CleanAccuracy;
 
     /// <summary>What the class lost that lost most.</summary>
     public double WorstClassDrop => Before.Classes.Zip(After.Classes).Max(c => c.First - c.Second);

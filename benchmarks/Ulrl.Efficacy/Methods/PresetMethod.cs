@@ -18,6 +18,6 @@ internal sealed class PresetMethod(PurificationPreset preset) : IMethod
     public MethodResult Purify(OnnxModel model, LabeledSamples clean, int seed, int threads, CancellationToken cancellation)
     {
         var result = Purifier.Purify(model, clean, options with { Seed = seed, Threads = threads }, cancellation: cancellation);
-        return new MethodResult(result.Model, result.Report.SuspiciousNeurons);
+        return new MethodResult(result.Model, result.Report.SuspiciousNeurons, result.Report.Detection.Confidence);
     }
 }
