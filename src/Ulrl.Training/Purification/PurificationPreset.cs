@@ -4,7 +4,7 @@ namespace Ulrl.Training.Purification;
 public enum PurificationPreset
 {
     /// <summary>
-    /// Removes the attack and keeps every class: the suspicious rows of the classifier layer are reflected and frozen, and the
+    /// Made to remove the attack without giving a class up: the suspicious rows of the classifier layer are reflected and frozen, and the
     /// rest of the network relearns with distillation from the given model (docs/algorithm.md). The default.
     /// </summary>
     Balanced,
