@@ -33,6 +33,7 @@ internal sealed class SettingOptions
         Number("--max-suspicious", "Most neurons taken as suspicious.", 1, int.MaxValue, (o, v) => o with { MaxSuspiciousNeurons = v });
         Number("--relearning-epochs", "Epochs of relearning.", 1, 100_000, (o, v) => o with { RelearningEpochs = v });
         Number("--relearning-lr", "Learning rate of relearning, annealed to 0.", 0f, float.MaxValue, (o, v) => o with { RelearningLearningRate = v });
+        Switch("--restore-batch-norm", "Whether convolutions that lost their batch-norm by folding get one while they train.", (o, v) => o with { RestoreBatchNorm = v });
         Switch("--reflect", "Whether suspicious neurons start relearning with the opposite weights and keep them.", (o, v) => o with { Reflect = v });
         Number("--distillation-weight", "Weight of the distance to the given model's softened answers; 0 for none.", 0f, float.MaxValue, (o, v) => o with { DistillationWeight = v });
         Number("--distillation-temperature", "Temperature of the softened answers.", 0f, float.MaxValue, (o, v) => o with { DistillationTemperature = v });

@@ -40,6 +40,12 @@ public sealed record PurificationOptions
     /// </summary>
     public int UnlearningRuns { get; init; } = 3;
 
+    /// <summary>
+    /// Whether convolutions with a bias and no batch-norm behind them, which is what exporters leave of folded batch-norm, get one for the
+    /// time of the training; it is folded again in the result. Default true, published false.
+    /// </summary>
+    public bool RestoreBatchNorm { get; init; } = true;
+
     /// <summary>A neuron is suspicious when its weight change lies this many scaled median deviations above the median; default 3.5.</summary>
     public double SuspicionThreshold { get; init; } = 3.5;
 
@@ -138,6 +144,7 @@ public sealed record PurificationOptions
         var published = new PurificationOptions
         {
             UnlearningRuns = 1,
+            RestoreBatchNorm = false,
             RelearningEpochs = 20,
             RelearningLearningRate = 0.005f,
             Alpha = 0.7f,

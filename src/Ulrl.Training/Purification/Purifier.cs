@@ -17,6 +17,7 @@ public static class Purifier
     private const int RelearningStream = 12;
     private const int InitialRowStream = 13;
     private const int DropoutStream = 14;
+    private const int StatisticsStream = 15;
 
     // Share of the learning rate where nothing suspicious was found.
     private const float GentleShare = 0.25f;
@@ -84,6 +85,8 @@ public static class Purifier
     private sealed class Run
     {
         private readonly OnnxModel model;
+        private readonly OnnxModel trained;
+        private readonly BatchNormRestoration? restoration;
         private readonly LabeledSamples clean;
         private readonly PurificationOptions options;
         private readonly IProgress<PurificationProgress>? progress;
@@ -127,6 +130,14 @@ public static class Purifier
             augmentation = augments
                 ? new Augmentation(clean.SampleShape, clean.Normalization, options.CropPadding, options.HorizontalFlip ? 0.5 : 0)
                 : null;
+            restoration = options.RestoreBatchNorm ? BatchNormRestoration.Of(model, forward, probe, layer, clean, Loader(StatisticsStream), options, evaluationDevice, cancellation) : null;
+            trained = restoration?.Model ?? model;
+            if (restoration is not null)
+            {
+                forward = ForwardGraph.Create(trained, options.OutputName);
+                probe = Prober.Run(forward, clean.SampleShape);
+            }
+
             preparationSeconds = watch.Elapsed.TotalSeconds;
         }
 
@@ -138,7 +149,7 @@ public static class Purifier
             var detectionSeconds = watch.Elapsed.TotalSeconds;
             var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
             var (relearning, state, parameters) = Relearn(suspicious);
-            var purified = ParameterWriter.Write(model, forward, state);
+            var purified = Written(state);
 
             watch.Restart();
             var before = Evaluate(model);
@@ -267,11 +278,17 @@ public static class Purifier
             return state;
         }
 
+        private OnnxModel Written(IReadOnlyDictionary<string, float[]> state)
+        {
+            var written = ParameterWriter.Write(trained, forward, state);
+            return restoration?.Fold(written) ?? written;
+        }
+
         private PhaseRunner Runner(PurificationPhase phase, ITrainingSession session, int stream)
         {
             Action<EpochReport>? epochEnds = epochDone is null || phase == PurificationPhase.Detection
                 ? null
-                : report => epochDone(new PurificationEpoch(phase, report, () => ParameterWriter.Write(model, forward, session.ReadState())));
+                : report => epochDone(new PurificationEpoch(phase, report, () => Written(session.ReadState())));
             return new PhaseRunner(phase, clean, Loader(stream), progress, epochEnds);
         }
 

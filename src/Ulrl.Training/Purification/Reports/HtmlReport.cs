@@ -172,6 +172,7 @@ internal sealed class HtmlReport
         Setting("unlearning", FormattableString.Invariant($"{o.UnlearningRuns} run{(o.UnlearningRuns == 1 ? "" : "s")} of at most {o.UnlearningEpochs} epochs, learning rate {o.UnlearningLearningRate} times {o.UnlearningGamma} at epochs {string.Join(", ", o.UnlearningMilestones)}, weight decay {o.UnlearningWeightDecay}, clip norm {o.UnlearningClipNorm}, ends at accuracy {o.CleanThreshold}"));
         Setting("relearning", FormattableString.Invariant($"{o.RelearningEpochs} epochs, learning rate {o.RelearningLearningRate} to 0 by cosine, α {o.Alpha}, suspicious neurons {Start(o)}"));
         Setting("distillation", o.DistillationWeight == 0 ? "none" : FormattableString.Invariant($"weight {o.DistillationWeight}, temperature {o.DistillationTemperature}"));
+        Setting("folded batch-norm", o.RestoreBatchNorm ? "restored while training" : "left out");
         Setting("momentum", FormattableString.Invariant($"{o.Momentum}"));
         Setting("suspicious", FormattableString.Invariant($"z-score above {o.SuspicionThreshold}, at most {o.MaxSuspiciousNeurons}"));
         Setting("augmentation", $"{(o.CropPadding > 0 ? $"crop after padding by {o.CropPadding}" : "no crop")}, {(o.HorizontalFlip ? "flip" : "no flip")}");

@@ -141,6 +141,7 @@ internal sealed class JsonReport
     {
         json.WriteNumber("batchSize", options.BatchSize);
         json.WriteNumber("unlearningRuns", options.UnlearningRuns);
+        json.WriteBoolean("restoreBatchNorm", options.RestoreBatchNorm);
         json.WriteNumber("unlearningEpochs", options.UnlearningEpochs);
         Number("unlearningLearningRate", options.UnlearningLearningRate);
         Array("unlearningMilestones", options.UnlearningMilestones, json.WriteNumberValue);
