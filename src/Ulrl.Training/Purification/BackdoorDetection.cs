@@ -15,7 +15,7 @@ namespace Ulrl.Training.Purification;
 public sealed record BackdoorDetection(double Confidence, IReadOnlyList<int> Neurons, double MeanDominance, IReadOnlyList<DetectionRun> Runs)
 {
     // Logistic curve over the logarithm of the mean dominance.
-    private const double Middle = 0.9;
+    private const double Middle = 1.1;
     private const double Slope = 6;
 
     // One run cannot show that the same neuron leads again.

@@ -13,7 +13,7 @@ internal static class PurificationWarnings
     public static bool IsLost(double? before, double? after) => before >= Known && after <= LostShare * before;
 
     public static IReadOnlyList<string> Of(
-        IReadOnlyList<NeuronReport> neurons, BackdoorDetection detection, IReadOnlyList<ClassAccuracy> classes, PhaseReport unlearning, PurificationOptions options, GraphProto graph)
+        IReadOnlyList<NeuronReport> neurons, BackdoorDetection detection, IReadOnlyList<ClassAccuracy> classes, PhaseReport unlearning, PurificationOptions options, GraphProto given)
     {
         var warnings = new List<string>();
         var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
@@ -38,9 +38,9 @@ internal static class PurificationWarnings
                 $"Class {c.Class} has been lost: its accuracy on the clean samples fell from {c.Before:0.000} to {c.After:0.000}. A low attack success on a lost class shows no purification."));
         }
 
-        if (FewBatchNorms(graph))
+        if (FewBatchNorms(given))
         {
-            warnings.Add("The model has few batch-norm layers, as after folding: unlearning can then lead to a wrong neuron, and to the same in every run. Purify the model as it was before folding if you can.");
+            warnings.Add("The model has few batch-norm layers of its own, as after folding: the backdoored neuron can then be missed, or a wrong one found. Purify the model as it was before folding if you can.");
         }
 
         var missing = classes.Where(c => c.Samples == 0).Select(c => c.Class).ToArray();

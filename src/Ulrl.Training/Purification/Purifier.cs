@@ -175,7 +175,7 @@ public static class Purifier
                 AccuracyBefore = before.Accuracy,
                 AccuracyAfter = after.Accuracy,
                 Classes = classes,
-                Warnings = PurificationWarnings.Of(neurons, detection, classes, unlearning, options, forward.Graph),
+                Warnings = PurificationWarnings.Of(neurons, detection, classes, unlearning, options, model.Proto.Graph),
             };
             return new PurificationResult(purified, report);
         }
