@@ -45,15 +45,8 @@ public static class Purifier
         IProgress<PurificationProgress>? progress = null,
         Action<string>? notice = null,
         Action<PurificationEpoch>? epochDone = null,
-        CancellationToken cancellation = default)
-    {
-        ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(clean);
-        options ??= new PurificationOptions();
-        options.Validate();
-        cancellation.ThrowIfCancellationRequested();
-        return new Run(model, clean, options, progress, notice, epochDone, cancellation).Execute();
-    }
+        CancellationToken cancellation = default) =>
+        Begin(model, clean, options, progress, notice, epochDone, cancellation).Execute();
 
     /// <summary>Says whether a model is backdoored, without purifying it: the unlearning phase, several times with other random numbers.</summary>
     /// <param name="model">The classifier, as for <see cref="Purify"/>. It is not changed.</param>
@@ -72,14 +65,24 @@ public static class Purifier
         PurificationOptions? options = null,
         IProgress<PurificationProgress>? progress = null,
         Action<string>? notice = null,
-        CancellationToken cancellation = default)
+        CancellationToken cancellation = default) =>
+        Begin(model, clean, options, progress, notice, null, cancellation).Detect();
+
+    private static Run Begin(
+        OnnxModel model,
+        LabeledSamples clean,
+        PurificationOptions? options,
+        IProgress<PurificationProgress>? progress,
+        Action<string>? notice,
+        Action<PurificationEpoch>? epochDone,
+        CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(clean);
         options ??= new PurificationOptions();
         options.Validate();
         cancellation.ThrowIfCancellationRequested();
-        return new Run(model, clean, options, progress, notice, null, cancellation).Detect();
+        return new Run(model, clean, options, progress, notice, epochDone, cancellation);
     }
 
     private sealed class Run
