@@ -34,6 +34,20 @@ public sealed class OnnxImportTests : IDisposable
     }
 
     [Fact]
+    public void A_live_module_is_purified_in_place()
+    {
+        var module = Small();
+        var samples = DataSetReader.Read(Path.Combine(AppContext.BaseDirectory, "TestData", "clean500.npz")).Normalize(ChannelNormalization.Cifar10).Take(64);
+        var before = module.state_dict()["conv.weight"].clone();
+
+        var result = module.Purify(samples, new PurificationOptions { UnlearningEpochs = 1, RelearningEpochs = 1 });
+
+        var input = randn(4, 3, 32, 32);
+        Onnx.AssertClose(Onnx.Run(result.Model, input), Onnx.Live(module, input));
+        Assert.NotEqual(before.data<float>().ToArray(), module.state_dict()["conv.weight"].data<float>().ToArray());
+    }
+
+    [Fact]
     public void What_does_not_match_is_named_and_nothing_is_copied()
     {
         var module = Small();
