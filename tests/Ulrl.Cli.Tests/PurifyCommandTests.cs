@@ -171,7 +171,8 @@ public class PurifyCommandTests
             "--out", folder["out.onnx"], "--report", folder["report.json"]);
         // The first line about an epoch says that training is under way.
         Assert.Contains("epoch 1/20", process.StandardError.ReadLine(), StringComparison.Ordinal);
-        using (var kill = System.Diagnostics.Process.Start("kill", ["-INT", $"{process.Id}"]))
+        // Not INT, though the tool treats both alike: below a shell's background job, that one is ignored from the start.
+        using (var kill = System.Diagnostics.Process.Start("kill", ["-TERM", $"{process.Id}"]))
             kill.WaitForExit();
         var rest = process.StandardError.ReadToEnd();
         process.WaitForExit();
