@@ -1,8 +1,8 @@
-using Microsoft.ML.OnnxRuntime;
 using Ulrl.Training.Checkpoints.TorchScript;
 using Ulrl.Training.Data;
 using Ulrl.Training.Tests;
 using Ulrl.Training.Tests.Data;
+using Ulrl.TorchSharp.Tests.Export;
 using static TorchSharp.torch;
 
 namespace Ulrl.TorchSharp.Tests;
@@ -30,13 +30,7 @@ public sealed class SavedTorchScriptTests : IDisposable
         using (var module = jit.load(TestFiles.TestData("torchscript", name + ".pt"))) jit.save(module, path);
 
         var model = TorchScriptArchive.Load(path).ToOnnx([1, .. input.Shape.Skip(1).Select(d => (long)d)]);
-        using var session = new InferenceSession(model.ToBytes());
-        using var value = OrtValue.CreateTensorValueFromMemory(input.ToSingles(), [.. input.Shape.Select(d => (long)d)]);
-        using var options = new RunOptions();
-        using var results = session.Run(options, ["input"], [value], ["logits"]);
-        var actual = results[0].GetTensorDataAsSpan<float>().ToArray();
-        var scale = Math.Max(1, expected.Max(Math.Abs));
-        Assert.Equal(expected.Length, actual.Length);
-        Assert.All(expected.Zip(actual), p => Assert.True(Math.Abs(p.First - p.Second) <= 1e-4 * scale, $"{p.First} and {p.Second}"));
+        using var value = tensor(input.ToSingles(), [.. input.Shape.Select(d => (long)d)]);
+        Onnx.AssertClose(expected, Onnx.Run(model, value));
     }
 }

@@ -26,12 +26,10 @@ internal sealed class BatchNormRestoration
         "Reshape", "Softmax", "Squeeze", "Sub", "Transpose", "Unsqueeze",
     };
 
-    private readonly OnnxModel given;
     private readonly IReadOnlyList<Convolution> convolutions;
 
     private BatchNormRestoration(OnnxModel given, IReadOnlyList<Convolution> convolutions, Statistics[] statistics)
     {
-        this.given = given;
         this.convolutions = convolutions;
         Model = given.Clone();
         for (var i = 0; i < convolutions.Count; i++) Insert(convolutions[i], statistics[i]);
@@ -60,20 +58,25 @@ internal sealed class BatchNormRestoration
             : new BatchNormRestoration(model, convolutions, Measure(forward, probe, convolutions, clean, loader, options, device, cancellation));
     }
 
-    /// <summary>The given model with the values of a trained one, its batch-norms folded.</summary>
+    /// <summary>A trained model in the form of the given one, its batch-norms folded.</summary>
     /// <param name="trained"><see cref="Model"/> with other values.</param>
     public OnnxModel Fold(OnnxModel trained)
     {
-        var copy = given.Clone();
-        var values = trained.Proto.Graph.Initializer.ToDictionary(t => t.Name, StringComparer.Ordinal);
+        var copy = trained.Clone();
         var graph = copy.Proto.Graph;
-        for (var i = 0; i < graph.Initializer.Count; i++) graph.Initializer[i] = values[graph.Initializer[i].Name].Clone();
-        var own = graph.Initializer.ToDictionary(t => t.Name, StringComparer.Ordinal);
+        var stored = graph.Initializer.ToDictionary(t => t.Name, StringComparer.Ordinal);
+        var producers = graph.Node.SelectMany(n => n.Output.Select(o => (Output: o, Node: n))).ToDictionary(p => p.Output, p => p.Node, StringComparer.Ordinal);
         foreach (var convolution in convolutions)
         {
-            float[] Read(string role) => TensorData.ReadFloats(values[convolution.Name(role)]);
-            var (scale, shift, mean, variance) = (Read("scale"), Read("shift"), Read("mean"), Read("variance"));
-            var (weight, bias) = (TensorData.ReadFloats(own[convolution.Weight]), TensorData.ReadFloats(own[convolution.Bias]));
+            float[] Take(string role)
+            {
+                var tensor = stored[convolution.Name(role)];
+                graph.Initializer.Remove(tensor);
+                return TensorData.ReadFloats(tensor);
+            }
+
+            var (scale, shift, mean, variance) = (Take("scale"), Take("shift"), Take("mean"), Take("variance"));
+            var (weight, bias) = (TensorData.ReadFloats(stored[convolution.Weight]), TensorData.ReadFloats(stored[convolution.Bias]));
             var length = weight.Length / bias.Length;
             for (var c = 0; c < bias.Length; c++)
             {
@@ -82,8 +85,10 @@ internal sealed class BatchNormRestoration
                 bias[c] = ((bias[c] - mean[c]) * factor) + shift[c];
             }
 
-            TensorData.WriteFloats(own[convolution.Weight], weight);
-            TensorData.WriteFloats(own[convolution.Bias], bias);
+            TensorData.WriteFloats(stored[convolution.Weight], weight);
+            TensorData.WriteFloats(stored[convolution.Bias], bias);
+            graph.Node.Remove(producers[convolution.Output]);
+            producers[convolution.Name("convolution")].Output[0] = convolution.Output;
         }
 
         return copy;

@@ -35,6 +35,17 @@ public sealed class BatchNormRestorationTests
     }
 
     [Fact]
+    public void Weights_in_Constant_nodes_keep_what_was_trained()
+    {
+        var model = ModelVariants.WithLinearWeightsInConstants(OnnxModel.Load(TestFiles.ZooModel("vgg_slim")));
+        var restoration = Restore(model)!;
+        var trained = Purifier.Purify(restoration.Model, Clean(), Options).Model;
+        var folded = restoration.Fold(trained);
+        Assert.NotEqual(model.Proto.Graph.Node.Where(n => n.OpType == "Constant"), folded.Proto.Graph.Node.Where(n => n.OpType == "Constant"));
+        AssertClose(Logits(trained), Logits(folded));
+    }
+
+    [Fact]
     public void Purification_restores_it_only_where_that_is_asked_for()
     {
         var model = OnnxModel.Load(TestFiles.ZooModel("vgg_slim"));

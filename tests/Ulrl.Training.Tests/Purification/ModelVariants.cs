@@ -55,6 +55,23 @@ internal static class ModelVariants
         return copy;
     }
 
+    /// <summary>With the weights of its Gemms in Constant nodes.</summary>
+    public static OnnxModel WithLinearWeightsInConstants(OnnxModel model)
+    {
+        var copy = model.Clone();
+        var graph = copy.Proto.Graph;
+        foreach (var name in graph.Node.Where(n => n.OpType == "Gemm").Select(n => n.Input[1]).ToArray())
+        {
+            var weight = graph.Initializer.Single(t => t.Name == name);
+            graph.Initializer.Remove(weight);
+            var node = GraphBuilder.Node("", "Constant", [], [("value", weight)]);
+            node.Output.Add(name);
+            graph.Node.Insert(0, node);
+        }
+
+        return copy;
+    }
+
     /// <summary>With the classifier layer as a 1×1 convolution before the pooling.</summary>
     public static OnnxModel WithConvolutionalClassifier(OnnxModel model)
     {
