@@ -40,7 +40,7 @@ internal sealed class TorchProgram : IDisposable
         string[] outputs = [TrainingGraph.Loss, TrainingGraph.CrossEntropyLoss, TrainingGraph.Correct, forward.Logits];
         var nodes = Needed(graph, outputs);
         foreach (var node in nodes) Check(node);
-        var given = state.All.Select(t => t.Key).Append(inputName).Append(TrainingGraph.Labels).ToHashSet(StringComparer.Ordinal);
+        var given = state.All.Select(t => t.Key).Concat([inputName, GivenModel.Values, TrainingGraph.Labels]).ToHashSet(StringComparer.Ordinal);
         Compile(nodes, graph, given, outputs);
         kept = [.. given.Concat(outputs).Where(slots.ContainsKey).Select(n => slots[n]), .. constants.Keys];
         MarkLastUses();
@@ -75,14 +75,15 @@ internal sealed class TorchProgram : IDisposable
     /// <summary>Runs the operators. What they answer belongs to the caller's dispose scope.</summary>
     /// <param name="state">Parameters and running statistics by name.</param>
     /// <param name="batch">The samples.</param>
+    /// <param name="given">What the given model is asked about, where the objective distils from it.</param>
     /// <param name="labels">Their labels.</param>
     /// <param name="logits">Name of the logits.</param>
     /// <param name="cancellation">Stops between two operators.</param>
-    public TorchOutputs Run(IEnumerable<KeyValuePair<string, Tensor>> state, Tensor batch, Tensor labels, string logits, CancellationToken cancellation)
+    public TorchOutputs Run(IEnumerable<KeyValuePair<string, Tensor>> state, Tensor batch, Tensor given, Tensor labels, string logits, CancellationToken cancellation)
     {
         var values = new Tensor?[slots.Count];
         foreach (var (slot, tensor) in constants) values[slot] = tensor;
-        foreach (var (name, tensor) in state.Append(new(inputName, batch)).Append(new(TrainingGraph.Labels, labels)))
+        foreach (var (name, tensor) in state.Concat([new(inputName, batch), new(GivenModel.Values, given), new(TrainingGraph.Labels, labels)]))
         {
             if (slots.TryGetValue(name, out var slot)) values[slot] = tensor;
         }

@@ -40,13 +40,15 @@ internal sealed class TorchSession : ITrainingSession
     }
 
     /// <inheritdoc/>
-    public StepResult Step(Memory<float> values, Memory<long> labels, float learningRate, CancellationToken cancellation = default)
+    public StepResult Step(Memory<float> values, Memory<long> labels, float learningRate, Memory<float> given = default, CancellationToken cancellation = default)
     {
         using var threads = new ThreadCount(setup.Threads);
         using var scope = torch.NewDisposeScope();
-        var batch = torch.tensor(values, [labels.Length, .. setup.SampleShape.Select(d => (long)d)], device: device);
+        long[] shape = [labels.Length, .. setup.SampleShape.Select(d => (long)d)];
+        var batch = torch.tensor(values, shape, device: device);
+        var givenBatch = given.IsEmpty ? batch : torch.tensor(given, shape, device: device);
         var answers = torch.tensor(labels, [labels.Length], device: device);
-        var outputs = program.Run(state.All, batch, answers, setup.Forward.Logits, cancellation);
+        var outputs = program.Run(state.All, batch, givenBatch, answers, setup.Forward.Logits, cancellation);
         outputs.Differentiate();
         cancellation.ThrowIfCancellationRequested();
         Freeze();

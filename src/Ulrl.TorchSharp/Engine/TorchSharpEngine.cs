@@ -48,7 +48,7 @@ public sealed class TorchSharpEngine : TrainingEngine
         using var state = new TorchState(setup, device);
         using var program = TorchProgram.Create(setup, state, device);
         var batch = torch.tensor(values, [labels.Length, .. setup.SampleShape.Select(d => (long)d)], device: device);
-        var outputs = program.Run(state.All, batch, torch.tensor(labels, device: device), setup.Forward.Logits, CancellationToken.None);
+        var outputs = program.Run(state.All, batch, batch, torch.tensor(labels, device: device), setup.Forward.Logits, CancellationToken.None);
         outputs.Differentiate();
         var gradients = state.Parameters.ToDictionary(
             p => p.Key, p => (p.Value.shape, p.Value.grad is { } gradient ? TorchState.Values(gradient) : new float[p.Value.numel()]), StringComparer.Ordinal);

@@ -1,7 +1,8 @@
 namespace Ulrl.Training.Autodiff;
 
 /// <summary>
-/// Another objective plus the distance to the given model's softened answers on the same batch:
+/// Another objective plus the distance to the given model's softened answers, on the same batch or on the samples that a step gives it
+/// in the batch's place:
 /// weight · temperature² · mean KL(softmax(given / temperature) ‖ softmax(logits / temperature))
 /// (Hinton et al., Distilling the Knowledge in a Neural Network, arXiv 1503.02531).
 /// </summary>

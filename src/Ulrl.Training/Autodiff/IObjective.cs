@@ -6,7 +6,7 @@ namespace Ulrl.Training.Autodiff;
 /// </summary>
 internal interface IObjective
 {
-    /// <summary>Whether the logits that the given model answers on the batch are needed.</summary>
+    /// <summary>Whether the logits that the given model answers on its values of the batch are needed.</summary>
     bool NeedsGivenLogits => false;
 
     /// <summary>Emits the loss and its gradients.</summary>

@@ -8,7 +8,7 @@ namespace Ulrl.Training.Autodiff;
 /// <param name="ParameterShape">Shape of a parameter by name.</param>
 internal sealed record ObjectiveContext(GraphBuilder B, Value Logits, Value Labels, long Classes, Func<string, long[]> ParameterShape)
 {
-    /// <summary>Logits of the given model on the batch, [batch, classes], where <see cref="IObjective.NeedsGivenLogits"/> asks for them.</summary>
+    /// <summary>Logits of the given model on its values of the batch, [batch, classes], where <see cref="IObjective.NeedsGivenLogits"/> asks for them.</summary>
     public Value GivenLogits { get; init; }
 
     /// <summary>The current value of a parameter.</summary>

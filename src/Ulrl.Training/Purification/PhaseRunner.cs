@@ -47,7 +47,7 @@ internal sealed class PhaseRunner
             {
                 cancellation.ThrowIfCancellationRequested();
                 var (values, labels) = loader.Load(batch.Span);
-                var result = session.Step(values, labels, learningRate, cancellation);
+                var result = session.Step(values, labels, learningRate, cancellation: cancellation);
                 if (!float.IsFinite(result.Loss)) throw Diverged(epoch);
                 losses.Add(result.Loss);
                 crossEntropies.Add(result.CrossEntropy);

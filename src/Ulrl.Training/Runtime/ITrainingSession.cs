@@ -14,9 +14,13 @@ internal interface ITrainingSession : IDisposable
     /// <param name="values">The batch, sample after sample.</param>
     /// <param name="labels">Its labels.</param>
     /// <param name="learningRate">Learning rate of this step.</param>
+    /// <param name="given">
+    /// What the given model is asked about where the objective distils from it (<see cref="Autodiff.Distillation"/>), as long as <paramref name="values"/>;
+    /// empty, the default, for the batch itself.
+    /// </param>
     /// <param name="cancellation">Stops the step while it runs.</param>
     /// <exception cref="OperationCanceledException">The step was cancelled; <see cref="Reset"/> before another one.</exception>
-    StepResult Step(Memory<float> values, Memory<long> labels, float learningRate, CancellationToken cancellation = default);
+    StepResult Step(Memory<float> values, Memory<long> labels, float learningRate, Memory<float> given = default, CancellationToken cancellation = default);
 
     /// <summary>The current values of every parameter and running statistic, by initializer name.</summary>
     IReadOnlyDictionary<string, float[]> ReadState();

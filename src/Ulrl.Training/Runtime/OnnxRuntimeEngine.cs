@@ -27,6 +27,7 @@ internal sealed class OnnxRuntimeEngine : TrainingEngine
         using var batch = OrtValue.CreateTensorValueFromMemory(values, [labels.Length, .. setup.SampleShape.Select(d => (long)d)]);
         using var answers = OrtValue.CreateTensorValueFromMemory(labels, [labels.Length]);
         var inputs = new Dictionary<string, OrtValue>(StringComparer.Ordinal) { [forward.Io.InputName] = batch, [TrainingGraph.Labels] = answers };
+        if (session.InputNames.Contains(GivenModel.Values)) inputs[GivenModel.Values] = batch;
         var owned = new List<OrtValue>();
         try
         {

@@ -17,6 +17,7 @@ internal sealed class TrainingSession : ITrainingSession
     private readonly TrainingGraph graph;
     private readonly StateBuffers state;
     private readonly string inputName;
+    private readonly bool readsGiven;
     private readonly long[] sampleShape;
     private readonly float[] scalars = new float[4];
     private readonly OrtValue[] scalarValues;
@@ -33,6 +34,7 @@ internal sealed class TrainingSession : ITrainingSession
         inputName = forward.Io.InputName;
         this.sampleShape = [.. sampleShape.Select(d => (long)d)];
         session = OrtSessions.Open(graph.Model.ToBytes(), device, threads);
+        readsGiven = session.InputNames.Contains(GivenModel.Values);
         state = new StateBuffers(session, device, graph.State);
         this.forward = forward;
         Reset();
@@ -50,14 +52,16 @@ internal sealed class TrainingSession : ITrainingSession
     });
 
     /// <inheritdoc/>
-    public StepResult Step(Memory<float> values, Memory<long> labels, float learningRate, CancellationToken cancellation = default)
+    public StepResult Step(Memory<float> values, Memory<long> labels, float learningRate, Memory<float> given = default, CancellationToken cancellation = default)
     {
         long[] shape = [labels.Length, .. sampleShape];
         scalars[0] = learningRate;
         using var batch = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, values, shape);
+        using var givenBatch = readsGiven ? OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, given.IsEmpty ? values : given, shape) : null;
         using var answers = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, labels, [labels.Length]);
         using var binding = session.CreateIoBinding();
         binding.BindInput(inputName, batch);
+        if (givenBatch is not null) binding.BindInput(GivenModel.Values, givenBatch);
         binding.BindInput(TrainingGraph.Labels, answers);
         binding.BindInput(TrainingGraph.LearningRate, scalarValues[0]);
         binding.BindOutput(TrainingGraph.Loss, scalarValues[1]);

@@ -58,6 +58,17 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public void Both_engines_distil_from_what_the_given_model_says_of_other_samples()
+    {
+        var objective = new Distillation(new CrossEntropy(), 2f, 2f);
+        var sgd = new SgdOptions(0.9f, 0f, null);
+        var (losses, states) = Run(sgd, objective, steps: 3, mirrored: true);
+
+        AssertSame(losses, states);
+        Assert.NotEqual(Run(sgd, objective, steps: 1).Losses[1][0], losses[1][0], 1e-2f);
+    }
+
+    [Fact]
     public void The_same_seed_gives_the_same_bytes_and_a_reset_starts_again()
     {
         var setup = Setup(new CrossEntropy());
@@ -140,7 +151,7 @@ public sealed class SessionTests
         source.Cancel();
         var samples = Example.Clean(32);
 
-        Assert.Throws<OperationCanceledException>(() => session.Step(samples.Values, Labels(samples.Labels), 0.01f, source.Token));
+        Assert.Throws<OperationCanceledException>(() => session.Step(samples.Values, Labels(samples.Labels), 0.01f, cancellation: source.Token));
 
         session.Reset();
         using var other = TorchSharpEngine.Instance.Open(setup, Sgd);
@@ -207,24 +218,26 @@ public sealed class SessionTests
         return new TrainingSetup(forward, Prober.Run(forward, [3, 32, 32]), [3, 32, 32], options, Device.Cpu, 1);
     }
 
-    private static (float[][] Losses, IReadOnlyDictionary<string, float[]>[] States) Run(SgdOptions sgd, IObjective objective, int steps, FrozenRows? frozen = null)
+    private static (float[][] Losses, IReadOnlyDictionary<string, float[]>[] States) Run(SgdOptions sgd, IObjective objective, int steps, FrozenRows? frozen = null, bool mirrored = false)
     {
         var found = Engines.Select(engine =>
         {
             using var session = engine.Open(Setup(objective, frozen), sgd);
-            return (Steps(session, steps), session.ReadState());
+            return (Steps(session, steps, mirrored), session.ReadState());
         }).ToArray();
         return ([.. found.Select(f => f.Item1)], [.. found.Select(f => f.Item2)]);
     }
 
-    private static float[] Steps(ITrainingSession session, int steps)
+    // Mirrored: the given model is asked about the batch back to front.
+    private static float[] Steps(ITrainingSession session, int steps, bool mirrored = false)
     {
         var samples = Example.Clean(32 * steps);
         var losses = new float[steps];
         for (var i = 0; i < steps; i++)
         {
             var values = samples.Values.AsMemory(i * 32 * samples.SampleLength, 32 * samples.SampleLength);
-            losses[i] = session.Step(values, Labels(samples.Labels.Skip(i * 32).Take(32)), 0.01f).Loss;
+            var given = mirrored ? values.ToArray().Reverse().ToArray() : default;
+            losses[i] = session.Step(values, Labels(samples.Labels.Skip(i * 32).Take(32)), 0.01f, given).Loss;
         }
 
         return losses;

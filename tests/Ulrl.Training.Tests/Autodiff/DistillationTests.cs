@@ -1,4 +1,5 @@
 using Ulrl.Training.Autodiff;
+using Ulrl.Training.Data;
 using Ulrl.Training.Onnx;
 using Ulrl.Training.Runtime;
 using Ulrl.Training.Tests.Purification;
@@ -13,16 +14,21 @@ public sealed class DistillationTests
     private static readonly float[] Shift = [1f, -0.5f, 0.25f, 0, 0, 2f, 0, 0, -1f, 0];
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Loss_and_gradient_are_those_of_the_formula(bool portable)
+    [InlineData(false, false, false)]
+    [InlineData(true, false, false)]
+    [InlineData(false, true, false)]
+    [InlineData(true, true, false)]
+    [InlineData(false, true, true)]
+    public void Loss_and_gradient_are_those_of_the_formula(bool portable, bool otherSamples, bool fixedBatch)
     {
         var model = Example.Model();
-        var clean = Example.Clean(6);
+        var both = Example.Clean(12);
+        var (clean, other) = (both.Take(6), both.Subset([6, 7, 8, 9, 10, 11]));
         var labels = clean.Labels.Select(l => (long)l).ToArray();
-        var given = GradientCalculator.Compute(model, clean.Values, clean.SampleShape, clean.Labels, NetworkMode.Evaluate).Logits;
+        var own = Logits(model, clean);
+        var given = otherSamples ? Logits(model, other) : own;
 
-        var forward = ForwardGraph.Create(model);
+        var forward = ForwardGraph.Create(fixedBatch ? ModelVariants.WithFixedBatch(model, 4) : model);
         var options = new TrainingGraphOptions
         {
             Objective = new Distillation(new CrossEntropy(), Weight, Temperature),
@@ -33,9 +39,9 @@ public sealed class DistillationTests
         using var session = new TrainingSession(forward, graph, clean.SampleShape, Device.Cpu, 1);
         var bias = TensorData.ReadFloats(forward.Initializers["linear.bias"]).Zip(Shift, (b, s) => b + s).ToArray();
         session.Reset(new Dictionary<string, float[]> { ["linear.bias"] = bias });
-        var result = session.Step(clean.Values.ToArray(), labels, 1f);
+        var result = session.Step(clean.Values.ToArray(), labels, 1f, otherSamples ? other.Values : default);
 
-        var (loss, gradient) = Expected(given, clean.Labels);
+        var (loss, gradient) = Expected(own, given, clean.Labels);
         Assert.Equal(loss, result.Loss, 1e-4);
         var moved = session.ReadState()["linear.bias"];
         Assert.All(Enumerable.Range(0, 10), c => Assert.Equal(gradient[c], bias[c] - moved[c], 1e-5));
@@ -56,14 +62,17 @@ public sealed class DistillationTests
         Assert.Equal([3, 8], before.Zip(after).Select((rows, i) => (rows, i)).Where(p => p.rows.First.SequenceEqual(p.rows.Second)).Select(p => p.i));
     }
 
+    private static float[] Logits(OnnxModel model, LabeledSamples samples) =>
+        GradientCalculator.Compute(model, samples.Values, samples.SampleShape, samples.Labels, NetworkMode.Evaluate).Logits;
+
     // In double precision: the logits moved by the shift against the given ones.
-    private static (double Loss, double[] Gradient) Expected(float[] given, int[] labels)
+    private static (double Loss, double[] Gradient) Expected(float[] own, float[] given, int[] labels)
     {
         var gradient = new double[10];
         var loss = 0.0;
         foreach (var (row, n) in given.Chunk(10).Select((r, n) => (r, n)))
         {
-            var moved = row.Zip(Shift, (z, s) => (double)(z + s)).ToArray();
+            var moved = own.Skip(10 * n).Take(10).Zip(Shift, (z, s) => (double)(z + s)).ToArray();
             var answer = Softmax(moved);
             var soft = Softmax([.. moved.Select(z => z / Temperature)]);
             var target = Softmax([.. row.Select(z => (double)z / Temperature)]);
