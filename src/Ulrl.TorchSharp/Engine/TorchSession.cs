@@ -56,7 +56,7 @@ internal sealed class TorchSession : ITrainingSession
         foreach (var group in optimizer.ParamGroups) group.LearningRate = learningRate;
         optimizer.step();
         optimizer.zero_grad();
-        return new StepResult(outputs.Loss.item<float>(), outputs.CrossEntropy.item<float>(), (int)outputs.Correct.item<float>(), labels.Length);
+        return new StepResult(outputs.Loss.item<float>(), outputs.CrossEntropy.item<float>(), (int)outputs.Correct.item<float>(), StepResult.Labelled(labels.Span));
     }
 
     /// <inheritdoc/>

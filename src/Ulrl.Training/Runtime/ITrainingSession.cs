@@ -12,7 +12,7 @@ internal interface ITrainingSession : IDisposable
 
     /// <summary>Takes one step.</summary>
     /// <param name="values">The batch, sample after sample.</param>
-    /// <param name="labels">Its labels.</param>
+    /// <param name="labels">Its labels; −1 for a sample without one, which has no part in the cross-entropy and in the accuracy.</param>
     /// <param name="learningRate">Learning rate of this step.</param>
     /// <param name="given">
     /// What the given model is asked about where the objective distils from it (<see cref="Autodiff.Distillation"/>), as long as <paramref name="values"/>;

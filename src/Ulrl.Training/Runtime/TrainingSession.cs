@@ -70,7 +70,7 @@ internal sealed class TrainingSession : ITrainingSession
         state.Bind(binding);
         Run(binding, cancellation);
         state.Swap();
-        return new StepResult(scalars[1], scalars[2], (int)scalars[3], labels.Length);
+        return new StepResult(scalars[1], scalars[2], (int)scalars[3], StepResult.Labelled(labels.Span));
     }
 
     private void Run(OrtIoBinding binding, CancellationToken cancellation)

@@ -69,6 +69,25 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public void Both_engines_leave_samples_without_a_label_out()
+    {
+        var samples = Example.Clean(32);
+        var labels = samples.Labels.Select((l, i) => i % 3 == 0 ? -1L : l).ToArray();
+        var objective = new Distillation(new Alignment(Weight, 0, Given(), [0], 0.7f), 2f, 2f);
+        var found = Engines.Select(engine =>
+        {
+            using var session = engine.Open(Setup(objective), Sgd);
+            var steps = Enumerable.Range(0, 3).Select(_ => session.Step(samples.Values, labels, 0.01f)).ToArray();
+            return (Steps: steps, State: session.ReadState());
+        }).ToArray();
+
+        Assert.Equal(found[0].Steps.Select(s => (s.Correct, s.Count)), found[1].Steps.Select(s => (s.Correct, s.Count)));
+        Assert.All(found[0].Steps, step => Assert.Equal(21, step.Count));
+        Assert.All(found[0].Steps.Zip(found[1].Steps), s => Assert.Equal(s.First.CrossEntropy, s.Second.CrossEntropy, 1e-3f * s.First.CrossEntropy));
+        AssertSame([.. found.Select(f => f.Steps.Select(s => s.Loss).ToArray())], [.. found.Select(f => f.State)]);
+    }
+
+    [Fact]
     public void The_same_seed_gives_the_same_bytes_and_a_reset_starts_again()
     {
         var setup = Setup(new CrossEntropy());

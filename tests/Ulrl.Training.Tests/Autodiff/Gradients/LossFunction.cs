@@ -8,7 +8,7 @@ namespace Ulrl.Training.Tests.Autodiff.Gradients;
 
 /// <summary>
 /// The mean cross-entropy of a network as a function of its parameters: logits by the runtime on the given model,
-/// in its own opset, the rest in double precision.
+/// in its own opset, the rest in double precision. A label of −1 takes no part in the sum.
 /// </summary>
 internal sealed class LossFunction : IDisposable
 {
@@ -66,6 +66,7 @@ internal sealed class LossFunction : IDisposable
         var sum = 0.0;
         for (var n = 0; n < labels.Length; n++)
         {
+            if (labels[n] < 0) continue;
             var row = logits.Slice(n * CaseGraph.Classes, CaseGraph.Classes);
             var total = 0.0;
             foreach (var logit in row) total += Math.Exp(logit);
