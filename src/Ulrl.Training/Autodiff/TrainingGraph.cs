@@ -111,12 +111,12 @@ internal sealed class TrainingGraph
             Classes = loss.Classes;
             var terms = loss.Terms;
             var backward = new Backward(Builder, new BackwardOptions(probe, forward.ModelOpset, options.Portable, count, form));
-            var found = backward.Run(forward.Logits, terms.LogitsGradient, forward.Trainable);
+            var trained = forward.Trainable.Where(options.Trains).ToArray();
+            var found = backward.Run(forward.Logits, terms.LogitsGradient, trained);
             if (!options.Portable) FastConvolutions.Apply(Builder, probe, forwardNodes);
             var gradients = new Dictionary<string, Value>(StringComparer.Ordinal);
-            foreach (var name in forward.Trainable)
+            foreach (var name in trained)
             {
-                if (!options.Trains(name)) continue;
                 var through = found.GetValueOrDefault(name);
                 var direct = terms.ParameterGradients.GetValueOrDefault(name);
                 if (through.IsPresent && direct.IsPresent) gradients[name] = through + direct;

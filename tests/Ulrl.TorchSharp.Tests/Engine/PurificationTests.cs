@@ -24,6 +24,22 @@ public sealed class PurificationTests
         Assert.All(losses[0].Zip(losses[1]).Take(8), pair => Assert.Equal(pair.First, pair.Second, 1e-3f * Math.Abs(pair.First)));
     }
 
+    [Fact]
+    public void Both_engines_find_the_same_gradient_by_a_shared_perturbation()
+    {
+        var clean = Example.Clean(32);
+        var perturbation = Enumerable.Range(0, clean.SampleLength).Select(i => 0.1f * MathF.Sin(i)).ToArray();
+        var found = new[] { TrainingEngine.OnnxRuntime, TorchSharpEngine.Instance }.Select(engine =>
+        {
+            using var gradients = new PerturbationGradient(Example.Model(), null, clean.SampleShape, engine, Device.Cpu, 1);
+            gradients.Compute(clean.Values, 4, perturbation);
+            return gradients.Compute(clean.Values, 0, perturbation);
+        }).ToArray();
+
+        EngineComparison.AssertClose("the gradient", found[0].Gradient, found[1].Gradient, 0);
+        Assert.Equal(found[0].Success, found[1].Success);
+    }
+
     private static PurificationReport Purify(TrainingEngine engine)
     {
         var options = PurificationOptions.Published() with { Engine = engine, Device = Device.Cpu, RelearningEpochs = 1 };
