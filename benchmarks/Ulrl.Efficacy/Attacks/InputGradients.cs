@@ -10,7 +10,7 @@ namespace Ulrl.Efficacy.Attacks;
 /// </summary>
 internal sealed class InputGradients : IDisposable
 {
-    private const string Perturbation = "efficacy/perturbation";
+    private readonly string perturbation;
     private readonly GradientSession session;
     private readonly ChannelNormalization normalization;
     private readonly int[] shape;
@@ -24,8 +24,10 @@ internal sealed class InputGradients : IDisposable
     {
         this.normalization = normalization;
         this.shape = [shape.Channels, shape.Height, shape.Width];
-        var options = new TrainingGraphOptions { Objective = objective, Mode = NetworkMode.Evaluate, Trains = name => name == Perturbation };
-        session = new GradientSession(WithPerturbation(model, shape), this.shape, options, threads);
+        var perturbed = PerturbedInput.Of(model, this.shape);
+        perturbation = perturbed.Perturbation;
+        var options = new TrainingGraphOptions { Objective = objective, Mode = NetworkMode.Evaluate, Trains = name => name == perturbation };
+        session = new GradientSession(perturbed.Model, this.shape, options, threads);
     }
 
     /// <summary>Gradient of the objective's loss by the values of images before normalising, summed over the images.</summary>
@@ -33,7 +35,7 @@ internal sealed class InputGradients : IDisposable
     /// <param name="labels">Their labels.</param>
     public float[] Of(float[] images, int[] labels)
     {
-        var gradient = Compute(images, labels).Gradients[Perturbation];
+        var gradient = Compute(images, labels).Gradients[perturbation];
         var plane = shape[1] * shape[2];
         for (var i = 0; i < gradient.Length; i++) gradient[i] /= normalization.Std[i / plane % normalization.Channels];
         return gradient;
@@ -50,25 +52,4 @@ internal sealed class InputGradients : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => session.Dispose();
-
-    private static OnnxModel WithPerturbation(OnnxModel model, ImageShape shape)
-    {
-        var copy = model.Clone();
-        var graph = copy.Proto.Graph;
-        var input = graph.Input[0].Name;
-        foreach (var node in graph.Node)
-        {
-            for (var i = 0; i < node.Input.Count; i++)
-            {
-                if (node.Input[i] == input) node.Input[i] = "efficacy/perturbed";
-            }
-        }
-
-        var add = GraphBuilder.Node("", "Add", [], []);
-        add.Input.Add([input, Perturbation]);
-        add.Output.Add("efficacy/perturbed");
-        graph.Node.Insert(0, add);
-        graph.Initializer.Add(TensorData.Create(Perturbation, [1, shape.Channels, shape.Height, shape.Width], new float[shape.Length]));
-        return copy;
-    }
 }
