@@ -10,21 +10,23 @@ internal sealed class PerturbationGradient : IDisposable
 {
     private readonly ITrainingSession session;
     private readonly string perturbationName;
+    private readonly SampleRange range;
     private float[] perturbed = [];
     private long[] labels = [];
 
     /// <summary>Opens a training session in which only the perturbation trains.</summary>
     /// <param name="model">The given model. It is not changed.</param>
     /// <param name="outputName">Its output that holds the logits or probabilities; null for the first.</param>
-    /// <param name="sampleShape">Dimensions of one sample.</param>
+    /// <param name="range">Shape of the samples, and what perturbed ones are clipped to.</param>
     /// <param name="engine">What computes.</param>
     /// <param name="device">A device that the engine has settled.</param>
     /// <param name="threads">CPU threads; 0 for one per core.</param>
     /// <exception cref="UnsupportedOperatorException">An operator between input and logits cannot be differentiated.</exception>
     /// <exception cref="InvalidModelException">The model is no classifier with one data input, or its answers do not depend on it smoothly.</exception>
-    public PerturbationGradient(OnnxModel model, string? outputName, IReadOnlyList<int> sampleShape, TrainingEngine engine, Device device, int threads)
+    public PerturbationGradient(OnnxModel model, string? outputName, SampleRange range, TrainingEngine engine, Device device, int threads)
     {
-        var copy = PerturbedInput.Of(model, sampleShape, outputName);
+        this.range = range;
+        var copy = PerturbedInput.Of(model, range.SampleShape, outputName);
         perturbationName = copy.Perturbation;
         var forward = ForwardGraph.Create(copy.Model, outputName);
         if (GradientPath.Check(forward.Graph, forward.Logits, [perturbationName], _ => forward.ModelOpset).Count == 0)
@@ -33,11 +35,14 @@ internal sealed class PerturbationGradient : IDisposable
         }
 
         var options = new TrainingGraphOptions { Objective = new CrossEntropy(), Mode = NetworkMode.Evaluate, Trains = name => name == perturbationName };
-        var setup = new TrainingSetup(forward, Prober.Run(forward, sampleShape), sampleShape, options, device, threads);
+        var setup = new TrainingSetup(forward, Prober.Run(forward, range.SampleShape), range.SampleShape, options, device, threads);
         session = engine.Open(setup, new SgdOptions(0f, 0f, null));
     }
 
-    /// <summary>Gradient of the mean cross-entropy toward a class, and the share of the samples that the model sends there.</summary>
+    /// <summary>
+    /// Gradient of the mean cross-entropy toward a class, and the share of the samples that the model sends there. The perturbed samples are clipped
+    /// to the range; the gradient passes straight through.
+    /// </summary>
     /// <param name="samples">The batch without the perturbation, sample after sample.</param>
     /// <param name="target">The class.</param>
     /// <param name="perturbation">Added to every sample.</param>
@@ -48,10 +53,8 @@ internal sealed class PerturbationGradient : IDisposable
         var count = samples.Length / perturbation.Length;
         if (perturbed.Length != samples.Length) (perturbed, labels) = (new float[samples.Length], new long[count]);
         Array.Fill(labels, target);
-        for (var start = 0; start < samples.Length; start += perturbation.Length)
-        {
-            TensorPrimitives.Add(samples.Slice(start, perturbation.Length), perturbation, perturbed.AsSpan(start));
-        }
+        samples.CopyTo(perturbed);
+        for (var start = 0; start < samples.Length; start += perturbation.Length) range.Apply(perturbed.AsSpan(start, perturbation.Length), perturbation);
 
         // The session's own perturbation starts from zero, so that a step of rate 1 leaves the gradient itself there, to the last bit.
         session.Reset();

@@ -1,40 +1,43 @@
-using System.Numerics.Tensors;
 using Ulrl.Training.Data;
+using Ulrl.Training.Evaluation;
 using Ulrl.Training.Onnx;
 using Ulrl.Training.Runtime;
 
 namespace Ulrl.Training.Purification;
 
 /// <summary>
-/// Finds perturbations that carry clean samples of the other classes to one class of the given model. A backdoor lets a small one do so.
-/// Descent with normalised gradients on random batches, projected to a ball (Shafahi et al., Universal Adversarial Training, arXiv 1811.11304).
+/// Finds perturbations that carry clean samples of the other classes to one class of the given model, first everywhere, then at fewer and fewer
+/// positions. The trigger of a backdoor is small (Neural Cleanse, Wang et al. 2019), so only its target is still reached at the end.
 /// </summary>
 internal sealed class SharedPerturbationSearch : IDisposable
 {
-    /// <summary>The radius that <see cref="Grow"/> starts with, for samples of <see cref="ReferenceLength"/> values.</summary>
-    public const double SmallestRadius = 2.5;
+    /// <summary>Most classes that one search takes; of a model with more, the caller names candidates.</summary>
+    public const int MostClasses = 20;
 
-    /// <summary>No radius of <see cref="Grow"/> lies above this, for samples of <see cref="ReferenceLength"/> values.</summary>
-    public const double LargestRadius = 10;
+    /// <summary>The first of the levels whose success counts for <see cref="SharedPerturbationPath.Reach"/>.</summary>
+    public const int FirstSparseLevel = 3;
 
-    /// <summary>Values of the samples that the radii are meant for, those of CIFAR-10. For others a radius grows with the root of their number.</summary>
-    public const int ReferenceLength = 3 * 32 * 32;
+    private const int LevelSteps = 3;
+    private const int BatchSize = 32;
+    private const int MeasuredAtOnce = 128;
 
-    private const double Growth = 1.25;
-    private const int LevelSteps = 6;
-    private const double LevelDecay = 0.7;
-    private const int FixedSteps = 12;
-    private const double FixedDecay = 0.8;
-    private const int LargestBatch = 64;
+    // All classes go through the levels before this one, then only the foremost go on.
+    private const int FirstFinalLevel = 4;
+    private const int Finalists = 4;
 
-    // Of the radius: the norm of the random start, and the first step.
-    private const double StartShare = 0.2;
-    private const double StepShare = 1.0 / 3;
-
-    // Where the gradient vanishes there is no way to go.
-    private const double SmallestNorm = 1e-12;
+    // Radii for samples of this length, CIFAR-10's, with a standard deviation of 1.
+    private const int ReferenceLength = 3 * 32 * 32;
+    private const double FirstRadius = 5;
+    private const double LastRadius = 12;
 
     private const int Stream = 16;
+
+    // Share of the positions, and whether the perturbation is kept as a snapshot.
+    private static readonly (double Share, bool Snapshot)[] Levels =
+    [
+        (1, false), (1 / 2.0, true), (1 / 4.0, false), (1 / 8.0, true), (1 / 16.0, false), (40 / 1024.0, true), (24 / 1024.0, false), (16 / 1024.0, true),
+    ];
+
     private readonly LabeledSamples clean;
     private readonly int seed;
     private readonly PerturbationGradient gradients;
@@ -47,104 +50,98 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <param name="engine">What computes.</param>
     /// <param name="device">A device that the engine has settled.</param>
     /// <param name="threads">CPU threads; 0 for one per core.</param>
-    /// <param name="batchSize">Most samples of a batch; 64 are enough.</param>
     /// <param name="seed">Seed of the run.</param>
     /// <exception cref="UnsupportedOperatorException">An operator between input and logits cannot be differentiated.</exception>
     /// <exception cref="InvalidModelException">The model is no classifier with one data input, or its answers do not depend on it smoothly.</exception>
     public SharedPerturbationSearch(
-        OnnxModel model, string? outputName, LabeledSamples clean, TrainingEngine engine, Device device, int threads, int batchSize, int seed)
+        OnnxModel model, string? outputName, LabeledSamples clean, TrainingEngine engine, Device device, int threads, int seed)
     {
         this.clean = clean;
         this.seed = seed;
-        batch = new float[checked(Math.Min(batchSize, LargestBatch) * clean.SampleLength)];
-        gradients = new PerturbationGradient(model, outputName, clean.SampleShape, engine, device, threads);
+        batch = new float[checked(BatchSize * clean.SampleLength)];
+        Range = new SampleRange(clean);
+        gradients = new PerturbationGradient(model, outputName, Range, engine, device, threads);
     }
 
-    /// <summary>Searches in balls that grow by a quarter, each from where the one before ended, until a perturbation succeeds.</summary>
-    /// <param name="target">The class to lead to.</param>
-    /// <param name="index">Tells the searches of one seed apart.</param>
-    /// <param name="goal">Ends the search: share of a ball's last batch that the model sends to the class.</param>
+    /// <summary>What perturbed samples are clipped to.</summary>
+    public SampleRange Range { get; }
+
+    /// <summary>Searches toward several classes. What is found toward a class depends on the seed, and on the others only in how far it is followed.</summary>
+    /// <param name="classes">The classes, at most <see cref="MostClasses"/>.</param>
+    /// <param name="progress">Told after every step how many are done, and of how many.</param>
     /// <param name="cancellation">Stops the search.</param>
-    /// <returns>What the first ball with that success gave, or the largest ball.</returns>
-    /// <exception cref="DataSetException">No clean sample is of another class.</exception>
+    /// <returns>One path per class, in the order of <paramref name="classes"/>.</returns>
+    /// <exception cref="DataSetException">All clean samples are of one of these classes.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public SharedPerturbation Grow(int target, int index, double goal = 0.9, CancellationToken cancellation = default)
+    public IReadOnlyList<SharedPerturbationPath> Search(
+        IReadOnlyList<int> classes, Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
-        var scale = Math.Sqrt((double)clean.SampleLength / ReferenceLength);
-        var random = RandomStream.Create(seed, Stream, index);
-        var others = Others(target);
-        var found = new SharedPerturbation(Direction(random, StartShare * SmallestRadius * scale), 0);
-        for (var radius = SmallestRadius; radius <= LargestRadius && found.Success < goal; radius *= Growth)
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(classes.Count, MostClasses);
+        var steps = LevelSteps * ((classes.Count * FirstFinalLevel) + (Math.Min(classes.Count, Finalists) * (Levels.Length - FirstFinalLevel)));
+        var done = 0;
+        void StepDone() => progress?.Invoke(++done, steps);
+        Candidate[] all = [.. classes.Select(c => new Candidate(new SharedPerturbationDescent(c, clean, Range, RandomStream.Create(seed, Stream, c))))];
+        foreach (var candidate in all) Follow(candidate, 0, FirstFinalLevel, StepDone, cancellation);
+        var foremost = all.OrderByDescending(c => c.Success[^1]).ThenByDescending(c => c.Success.Average()).ThenBy(c => c.Descent.Target).Take(Finalists);
+        foreach (var candidate in foremost.ToArray()) Follow(candidate, FirstFinalLevel, Levels.Length, StepDone, cancellation);
+        return [.. all.Select(c => new SharedPerturbationPath(c.Descent.Target, c.Success, c.Snapshots))];
+    }
+
+    /// <summary>Measures a perturbation on all clean samples of other classes, perturbed and clipped.</summary>
+    /// <param name="evaluator">The model to measure: the given one, or another that reads the same samples.</param>
+    /// <param name="target">The class.</param>
+    /// <param name="perturbation">What is added, of the sample's length.</param>
+    /// <param name="cancellation">Stops the measurement.</param>
+    /// <returns>Share that the model sends to the class.</returns>
+    /// <exception cref="DataSetException">No clean sample is of another class, or the samples do not fit the model.</exception>
+    /// <exception cref="InvalidModelException">The model fails on the samples.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public double Success(Evaluator evaluator, int target, ReadOnlySpan<float> perturbation, CancellationToken cancellation = default)
+    {
+        var reached = 0;
+        var others = SharedPerturbationDescent.Others(clean, target);
+        foreach (var chunk in others.Chunk(MeasuredAtOnce))
         {
-            found = Descend(found.Values, target, others, radius * scale, LevelSteps, LevelDecay, random, cancellation);
+            var samples = clean.Subset(chunk);
+            for (var start = 0; start < samples.Values.Length; start += clean.SampleLength)
+            {
+                Range.Apply(samples.Values.AsSpan(start, clean.SampleLength), perturbation);
+            }
+
+            reached += evaluator.EvaluateTriggered(samples, target, cancellation).ToTarget;
         }
 
-        return found;
-    }
-
-    /// <summary>Searches in one ball.</summary>
-    /// <param name="target">The class to lead to.</param>
-    /// <param name="radius">Largest L2 norm of the perturbation.</param>
-    /// <param name="index">Tells the searches of one seed apart.</param>
-    /// <param name="cancellation">Stops the search.</param>
-    /// <exception cref="DataSetException">No clean sample is of another class.</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public SharedPerturbation Within(int target, double radius, int index, CancellationToken cancellation = default)
-    {
-        var random = RandomStream.Create(seed, Stream, index);
-        return Descend(Direction(random, StartShare * radius), target, Others(target), radius, FixedSteps, FixedDecay, random, cancellation);
+        return (double)reached / others.Length;
     }
 
     /// <inheritdoc/>
     public void Dispose() => gradients.Dispose();
 
-    private SharedPerturbation Descend(
-        float[] start, int target, int[] others, double radius, int steps, double decay, Random random, CancellationToken cancellation)
+    private void Follow(Candidate candidate, int first, int end, Action stepDone, CancellationToken cancellation)
     {
-        var perturbation = (float[])start.Clone();
-        var success = 0.0;
-        for (var step = 0; step < steps; step++)
+        var scale = Range.Deviation * Math.Sqrt((double)clean.SampleLength / ReferenceLength);
+        for (var level = first; level < end; level++)
         {
-            cancellation.ThrowIfCancellationRequested();
-            Draw(others, random);
-            (var gradient, success) = gradients.Compute(batch, target, perturbation, cancellation);
-            var length = radius * StepShare * (1 - (decay * step / steps));
-            TensorPrimitives.MultiplyAdd(gradient, (float)(-length / (SharedPerturbation.NormOf(gradient) + SmallestNorm)), perturbation, perturbation);
-            var norm = SharedPerturbation.NormOf(perturbation);
-            if (!double.IsFinite(norm))
-                throw new UlrlException($"the gradient of the model by samples of {clean.Source} is not finite; check the normalisation of the samples.");
-            if (norm > radius) TensorPrimitives.Multiply(perturbation, (float)(radius / norm), perturbation);
-        }
+            var radius = FirstRadius * Math.Pow(LastRadius / FirstRadius, (double)level / (Levels.Length - 1));
+            var success = 0.0;
+            for (var step = 0; step < LevelSteps; step++)
+            {
+                success = candidate.Descent.Step(gradients, radius * scale, batch, cancellation);
+                stepDone();
+            }
 
-        return new SharedPerturbation(perturbation, success);
-    }
-
-    private void Draw(int[] others, Random random)
-    {
-        for (var start = 0; start < batch.Length; start += clean.SampleLength)
-        {
-            clean.Sample(others[random.Next(others.Length)]).CopyTo(batch.AsSpan(start));
+            var positions = Math.Max(1, (int)Math.Round(Levels[level].Share * candidate.Descent.Positions));
+            candidate.Descent.Keep(positions);
+            candidate.Success.Add(success);
+            if (Levels[level].Snapshot) candidate.Snapshots.Add(new SharedPerturbation(candidate.Descent.Values.ToArray(), positions, success));
         }
     }
 
-    private int[] Others(int target)
+    // A class and what was found toward it so far.
+    private sealed record Candidate(SharedPerturbationDescent Descent)
     {
-        int[] others = [.. Enumerable.Range(0, clean.Count).Where(i => clean.Labels[i] != target)];
-        return others.Length > 0
-            ? others
-            : throw new DataSetException($"{clean.Source}: all samples are of class {target}; give clean samples of other classes too.");
-    }
+        public List<double> Success { get; } = [];
 
-    // Uniform on the sphere: normal numbers by Box and Muller's transform.
-    private float[] Direction(Random random, double norm)
-    {
-        var values = new float[clean.SampleLength];
-        for (var i = 0; i < values.Length; i++)
-        {
-            values[i] = (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
-        }
-
-        TensorPrimitives.Multiply(values, (float)(norm / SharedPerturbation.NormOf(values)), values);
-        return values;
+        public List<SharedPerturbation> Snapshots { get; } = [];
     }
 }

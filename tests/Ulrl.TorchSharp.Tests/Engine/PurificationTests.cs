@@ -31,7 +31,7 @@ public sealed class PurificationTests
         var perturbation = Enumerable.Range(0, clean.SampleLength).Select(i => 0.1f * MathF.Sin(i)).ToArray();
         var found = new[] { TrainingEngine.OnnxRuntime, TorchSharpEngine.Instance }.Select(engine =>
         {
-            using var gradients = new PerturbationGradient(Example.Model(), null, clean.SampleShape, engine, Device.Cpu, 1);
+            using var gradients = new PerturbationGradient(Example.Model(), null, new SampleRange(clean), engine, Device.Cpu, 1);
             gradients.Compute(clean.Values, 4, perturbation);
             return gradients.Compute(clean.Values, 0, perturbation);
         }).ToArray();
