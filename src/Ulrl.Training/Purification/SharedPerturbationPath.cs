@@ -8,9 +8,11 @@ namespace Ulrl.Training.Purification;
 /// <param name="Snapshots">The perturbation at some levels, from the densest.</param>
 internal sealed record SharedPerturbationPath(int Class, IReadOnlyList<double> Success, IReadOnlyList<SharedPerturbation> Snapshots)
 {
+    private const int SparseLevels = 5;
+
     /// <summary>
-    /// How well sparse perturbations lead to the class, from 0 to 1: mean success at the five sparsest levels, as far as the search went there.
-    /// The target of a backdoor is near 1.
+    /// How well sparse perturbations lead to the class, from 0 to 1: mean success at the five sparsest of its levels. The target of a backdoor with a
+    /// small trigger is near 1.
     /// </summary>
-    public double Reach { get; } = Success.Skip(SharedPerturbationSearch.FirstSparseLevel).Average();
+    public double Reach { get; } = Success.TakeLast(SparseLevels).Average();
 }

@@ -14,9 +14,6 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <summary>Most classes that one search takes; of a model with more, the caller names candidates.</summary>
     public const int MostClasses = 20;
 
-    /// <summary>The first of the levels whose success counts for <see cref="SharedPerturbationPath.Reach"/>.</summary>
-    public const int FirstSparseLevel = 3;
-
     private const int LevelSteps = 3;
     private const int BatchSize = 32;
     private const int MeasuredAtOnce = 128;
