@@ -199,7 +199,7 @@ public sealed class SharedPerturbationTests
     }
 
     private static SharedPerturbationSearch Search(OnnxModel model, LabeledSamples clean, int seed = 0) =>
-        new(model, null, clean, TrainingEngine.OnnxRuntime, Device.Cpu, 0, seed);
+        new(model, null, clean, TrainingEngine.OnnxRuntime, Device.Cpu, 1, seed);
 
     private static SharedPerturbationSearch OfVectors(int seed)
     {
