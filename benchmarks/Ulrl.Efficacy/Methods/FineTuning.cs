@@ -53,8 +53,8 @@ internal sealed class FineTuning
             foreach (var batch in sampler.Batches(epoch))
             {
                 cancellation.ThrowIfCancellationRequested();
-                var (values, labels) = loader.Load(batch.Span);
-                foreach (var (name, gradient) in gradients(values, labels)) Step(session.Values[name], momenta[name], gradient, rate);
+                var loaded = loader.Load(batch.Span);
+                foreach (var (name, gradient) in gradients(loaded.Values, loaded.Labels)) Step(session.Values[name], momenta[name], gradient, rate);
                 stepDone();
             }
         }

@@ -60,6 +60,9 @@ internal sealed class TorchSession : ITrainingSession
     }
 
     /// <inheritdoc/>
+    public void Shift(IReadOnlyDictionary<string, float[]> direction, float factor) => state.Shift(direction, factor);
+
+    /// <inheritdoc/>
     public IReadOnlyDictionary<string, float[]> ReadState() => state.Read();
 
     /// <inheritdoc/>

@@ -47,6 +47,17 @@ internal sealed class TorchState : IDisposable
         }
     }
 
+    /// <summary>Adds a multiple of a direction to the parameters that it names.</summary>
+    public void Shift(IReadOnlyDictionary<string, float[]> direction, float factor)
+    {
+        using var scope = torch.NewDisposeScope();
+        using var gradients = torch.no_grad();
+        foreach (var (name, parameter) in parameters)
+        {
+            if (direction.GetValueOrDefault(name) is { } by) parameter.add_(torch.tensor(by, parameter.shape, device: parameter.device), factor);
+        }
+    }
+
     /// <summary>The values of every tensor.</summary>
     public IReadOnlyDictionary<string, float[]> Read()
     {

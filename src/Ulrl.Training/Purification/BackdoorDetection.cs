@@ -1,47 +1,83 @@
 namespace Ulrl.Training.Purification;
 
 /// <summary>
-/// Whether a model is backdoored, from several unlearning runs that differ in their random numbers. A backdoor makes the weights of
-/// its target's neuron change far more than any other's, in every run; in a clean model the neuron that leads changes from run to run,
-/// or leads by little.
+/// Whether a model is backdoored, by two signs. Unlearning changes the weights of the target's neuron far more than any other's, in every run;
+/// in a clean model the neuron that leads changes from run to run, or leads by little. And a perturbation at few positions, the same for all samples, leads to the
+/// target; to no other class there is one as good. A patch shows by the second sign, a trigger over the whole image mostly by the first.
 /// </summary>
 /// <param name="Confidence">
 /// Confidence that the model is backdoored, from 0 to 1, below 0.5 for a model that shows nothing suspicious (docs/algorithm.md says how it was
 /// calibrated). It is no proof in either direction.
 /// </param>
-/// <param name="Neurons">The neurons that lead in the mean over the runs: the likely targets if the model is backdoored.</param>
-/// <param name="MeanDominance">By what factor their weight change exceeds the largest other one, geometric mean over the runs.</param>
-/// <param name="Runs">The runs.</param>
-public sealed record BackdoorDetection(double Confidence, IReadOnlyList<int> Neurons, double MeanDominance, IReadOnlyList<DetectionRun> Runs)
+/// <param name="Neurons">The likely targets if the model is backdoored.</param>
+/// <param name="MeanDominance">By what factor the weight change of those that lead exceeds the largest other one, geometric mean over the runs.</param>
+/// <param name="Runs">The unlearning runs.</param>
+/// <param name="Reach">How well perturbations lead to each class that was searched; empty where none was.</param>
+public sealed record BackdoorDetection(
+    double Confidence, IReadOnlyList<int> Neurons, double MeanDominance, IReadOnlyList<DetectionRun> Runs, IReadOnlyList<ClassReach> Reach)
 {
     // Logistic curve over the logarithm of the mean dominance.
-    private const double Middle = 1.1;
-    private const double Slope = 6;
+    private const double DominanceMiddle = 1.32;
+    private const double DominanceSlope = 6;
+
+    // Logistic curve over how far the reach of the leaders exceeds that of the others.
+    private const double ReachMiddle = 0.28;
+    private const double ReachSlope = 20;
 
     // One run cannot show that the same neuron leads again.
     private const double MostOfOneRun = 0.75;
 
+    // From here on further runs change nothing.
+    private const double Settled = 0.9;
+
     /// <summary>Whether the confidence is at least 0.5.</summary>
     public bool IsBackdoored => Confidence >= 0.5;
 
-    /// <summary>Judges the weight changes of several runs.</summary>
+    /// <summary>Whether both signs agree so well that further runs are of no use.</summary>
+    internal bool IsSettled => Reach.Count > 0 && Confidence >= Settled;
+
+    /// <summary>Judges the weight changes of several runs and what a search for perturbations found.</summary>
     /// <param name="changes">Weight change of every neuron, run by run.</param>
+    /// <param name="paths">What was found toward each class; empty without a search.</param>
     /// <param name="most">Most neurons that may lead together.</param>
-    internal static BackdoorDetection Of(IReadOnlyList<double[]> changes, int most)
+    internal static BackdoorDetection Of(IReadOnlyList<double[]> changes, IReadOnlyList<SharedPerturbationPath> paths, int most)
     {
         var classes = changes[0].Length;
         var order = Enumerable.Range(0, classes).OrderByDescending(c => changes.Average(run => Math.Log(Math.Max(run[c], double.Epsilon)))).ToArray();
-        var (best, leaders) = (double.NegativeInfinity, order[..1]);
-        for (var k = 1; k <= Math.Min(most, classes / 2); k++)
+        var byWeights = Foremost(order, Math.Min(most, classes / 2), leaders => changes.Average(run => LogDominance(run, leaders)));
+        var confidence = Logistic(DominanceSlope * (byWeights.Lead - DominanceMiddle));
+        if (changes.Count == 1) confidence = Math.Min(confidence, MostOfOneRun);
+        var neurons = byWeights.Leaders;
+        ClassReach[] reach = [.. paths.Select(p => new ClassReach(p.Class, p.Reach))];
+        if (reach.Length > 1) (confidence, neurons) = Joined(confidence, neurons, reach, most);
+        return new BackdoorDetection(confidence, [.. neurons.Order()], Math.Exp(byWeights.Lead), [.. changes.Select(Run)], reach);
+    }
+
+    // Signs that agree are taken as independent; of two that do not, a perturbation that works is the better one.
+    private static (double Confidence, int[] Neurons) Joined(double confidence, int[] neurons, ClassReach[] reach, int most)
+    {
+        var shares = reach.ToDictionary(r => r.Class, r => r.Share);
+        int[] order = [.. reach.OrderByDescending(r => r.Share).Select(r => r.Class)];
+        var (lead, leaders) = Foremost(order, Math.Min(most, reach.Length / 2), set => set.Min(c => shares[c]) - order.Except(set).Max(c => shares[c]));
+        var byReach = Logistic(ReachSlope * (lead - ReachMiddle));
+        if (leaders.Order().SequenceEqual(neurons.Order())) return (1 - ((1 - confidence) * (1 - byReach)), neurons);
+        return byReach >= 0.5 || byReach > confidence ? (byReach, leaders) : (confidence, neurons);
+    }
+
+    // The first k of an order, with the k that leads furthest.
+    private static (double Lead, int[] Leaders) Foremost(int[] order, int most, Func<int[], double> lead)
+    {
+        var best = (Lead: double.NegativeInfinity, Leaders: order[..1]);
+        for (var k = 1; k <= most; k++)
         {
-            var dominance = changes.Average(run => LogDominance(run, order[..k]));
-            if (dominance > best) (best, leaders) = (dominance, order[..k]);
+            var found = lead(order[..k]);
+            if (found > best.Lead) best = (found, order[..k]);
         }
 
-        var confidence = 1 / (1 + Math.Exp(-Slope * (best - Middle)));
-        if (changes.Count == 1) confidence = Math.Min(confidence, MostOfOneRun);
-        return new BackdoorDetection(confidence, [.. leaders.Order()], Math.Exp(best), [.. changes.Select(Run)]);
+        return best;
     }
+
+    private static double Logistic(double x) => 1 / (1 + Math.Exp(-x));
 
     // How far the least of the leaders lies above the largest of the others; negative where it lies below.
     private static double LogDominance(double[] run, int[] leaders)

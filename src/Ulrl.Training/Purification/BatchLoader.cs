@@ -3,7 +3,7 @@ using Ulrl.Training.Data;
 namespace Ulrl.Training.Purification;
 
 /// <summary>Gathers batches into one buffer, augmented where that is wanted.</summary>
-internal sealed class BatchLoader
+internal sealed class BatchLoader : IBatchSource
 {
     private readonly LabeledSamples samples;
     private readonly Augmentation? augmentation;
@@ -29,12 +29,14 @@ internal sealed class BatchLoader
         random = RandomStream.Create(seed, purpose, 0);
     }
 
+    /// <inheritdoc/>
     public void StartEpoch(int epoch) => random = RandomStream.Create(seed, purpose, epoch);
 
-    public (Memory<float> Values, Memory<long> Labels) Load(ReadOnlySpan<int> batch)
+    /// <inheritdoc/>
+    public TrainingBatch Load(ReadOnlySpan<int> batch)
     {
         var length = samples.SampleLength;
         samples.CopyBatch(batch, values.AsSpan(0, batch.Length * length), labels.AsSpan(0, batch.Length), augmentation, random);
-        return (values.AsMemory(0, batch.Length * length), labels.AsMemory(0, batch.Length));
+        return new TrainingBatch(values.AsMemory(0, batch.Length * length), labels.AsMemory(0, batch.Length));
     }
 }

@@ -52,20 +52,36 @@ public sealed record PurificationOptions
     /// <summary>Most neurons taken as suspicious, the first by index; default 2.</summary>
     public int MaxSuspiciousNeurons { get; init; } = 2;
 
-    /// <summary>Epochs of relearning; default 30, published 20.</summary>
-    public int RelearningEpochs { get; init; } = 30;
+    /// <summary>Epochs of relearning; default 20.</summary>
+    public int RelearningEpochs { get; init; } = 20;
+
+    /// <summary>Learning rate of relearning, annealed to 0 by a cosine; default 0.01, published 0.005 for CIFAR-10.</summary>
+    public float RelearningLearningRate { get; init; } = 0.01f;
 
     /// <summary>
-    /// Learning rate of relearning, annealed to 0 by a cosine; default 0.02, published 0.005 for CIFAR-10. Where suspicious neurons would be
-    /// reflected and there is none, a quarter of it.
+    /// Share of the samples of a relearning batch that carry a shared perturbation: one that leads samples of other classes to a suspicious
+    /// class in the given model (a universal adversarial perturbation, arXiv 1610.08401), searched at fewer and fewer positions. Its search
+    /// also tells backdoored classes. Default 0.4; 0, as published, for no search.
     /// </summary>
-    public float RelearningLearningRate { get; init; } = 0.02f;
+    public float PerturbedShare { get; init; } = 0.4f;
+
+    /// <summary>
+    /// Share of the samples of a relearning batch that are mixed with another one (mixup, arXiv 1710.09412, or CutMix, arXiv 1905.04899) and have the given
+    /// model's answer but no label; default 0.3 and only with distillation, 0 for none as published.
+    /// </summary>
+    public float MixedShare { get; init; } = 0.3f;
+
+    /// <summary>
+    /// Share of the relearning steps that are taken at weights displaced toward where unlearning led, where suspicious classes are found by their
+    /// weight changes alone and no perturbation leads there; default 0.3, 0 for none as published.
+    /// </summary>
+    public float DisplacedShare { get; init; } = 0.3f;
 
     /// <summary>
     /// Whether the weights of the suspicious neurons start relearning with the opposite sign and stay there, while everything else
-    /// trains; default true, published false. Excludes <see cref="Reinitialize"/>.
+    /// trains; default false. Excludes <see cref="Reinitialize"/>.
     /// </summary>
-    public bool Reflect { get; init; } = true;
+    public bool Reflect { get; init; }
 
     /// <summary>
     /// Weight of the distillation term of relearning, temperature² · KL to the given model's softened answers on the same batch;
@@ -145,11 +161,12 @@ public sealed record PurificationOptions
         {
             UnlearningRuns = 1,
             RestoreBatchNorm = false,
-            RelearningEpochs = 20,
             RelearningLearningRate = 0.005f,
+            PerturbedShare = 0f,
+            MixedShare = 0f,
+            DisplacedShare = 0f,
             Alpha = 0.7f,
             Reinitialize = true,
-            Reflect = false,
             DistillationWeight = 0f,
         };
         return key switch
@@ -177,6 +194,9 @@ public sealed record PurificationOptions
         Require(CleanThreshold is >= 0 and <= 1, nameof(CleanThreshold), CleanThreshold, "from 0 to 1");
         Require(double.IsFinite(SuspicionThreshold) && SuspicionThreshold > 0, nameof(SuspicionThreshold), SuspicionThreshold, "above 0");
         Require(MaxSuspiciousNeurons >= 1, nameof(MaxSuspiciousNeurons), MaxSuspiciousNeurons, "at least 1");
+        Require(PerturbedShare is >= 0 and <= 1, nameof(PerturbedShare), PerturbedShare, "from 0 to 1");
+        Require(MixedShare >= 0 && PerturbedShare + MixedShare <= 1, nameof(MixedShare), MixedShare, $"0 or more, and at most 1 together with {nameof(PerturbedShare)}");
+        Require(DisplacedShare is >= 0 and <= 1, nameof(DisplacedShare), DisplacedShare, "from 0 to 1");
         Require(!(Reflect && Reinitialize), nameof(Reinitialize), Reinitialize, $"false where {nameof(Reflect)} is true");
         Require(float.IsFinite(DistillationWeight) && DistillationWeight >= 0, nameof(DistillationWeight), DistillationWeight, "0 or more");
         Positive(DistillationTemperature, nameof(DistillationTemperature));

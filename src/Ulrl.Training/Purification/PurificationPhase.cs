@@ -12,6 +12,9 @@ public enum PurificationPhase
     /// <summary>Unlearning again with other random numbers, to see whether the same neurons move.</summary>
     Detection,
 
+    /// <summary>Searching perturbations that lead samples of all classes to one.</summary>
+    Search,
+
     /// <summary>Descending it again from the given weights, away from the suspicious neurons.</summary>
     Relearning,
 

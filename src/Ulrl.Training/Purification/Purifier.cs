@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Numerics.Tensors;
 using Ulrl.Training.Autodiff;
 using Ulrl.Training.Data;
 using Ulrl.Training.Evaluation;
@@ -19,8 +20,19 @@ public static class Purifier
     private const int DropoutStream = 14;
     private const int StatisticsStream = 15;
 
-    // Share of the learning rate where nothing suspicious was found.
-    private const float GentleShare = 0.25f;
+    private const int PerturbationStream = 17;
+
+    // From this success on a perturbation counts as one that leads to its class.
+    private const double Leads = 0.5;
+
+    // Displacements are drawn up to this share of what unlearning changed; above it the suspicious class is given up.
+    private const float LargestDisplacement = 0.4f;
+
+    // Share of the samples that are replaced by such of suspicious classes while weights are displaced.
+    private const float RepeatedShare = 0.23f;
+
+    // Last share of the relearning epochs, plain ones.
+    private const double PlainShare = 0.15;
 
     // Keeps the random numbers of further unlearning runs apart from all others.
     private const int RunStreams = 100;
@@ -94,6 +106,7 @@ public static class Purifier
         private readonly PurificationOptions options;
         private readonly IProgress<PurificationProgress>? progress;
         private readonly CancellationToken cancellation;
+        private readonly Action<string>? notice;
         private readonly Action<PurificationEpoch>? epochDone;
         private readonly TrainingEngine engine;
         private readonly Device device;
@@ -118,6 +131,7 @@ public static class Purifier
             this.clean = clean;
             this.options = options;
             this.progress = progress;
+            this.notice = notice;
             this.cancellation = cancellation;
             this.epochDone = epochDone;
             engine = options.Engine.Settle(options.Device);
@@ -146,12 +160,15 @@ public static class Purifier
 
         public PurificationResult Execute()
         {
-            var (unlearning, changes) = Unlearn(0);
+            var first = Unlearn(0);
+            var unlearning = first.Report;
             var watch = Stopwatch.StartNew();
-            var (neurons, detection) = Detect(changes);
-            var detectionSeconds = watch.Elapsed.TotalSeconds;
+            using var search = Search();
+            var (neurons, detection, paths) = Detect(first.Changes, search);
             var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
-            var (relearning, state, parameters) = Relearn(suspicious);
+            var plan = Plan(suspicious, search, paths);
+            var detectionSeconds = watch.Elapsed.TotalSeconds;
+            var (relearning, state, parameters) = Relearn(suspicious, plan, first.Direction);
             var purified = Written(state);
 
             watch.Restart();
@@ -183,44 +200,129 @@ public static class Purifier
             return new PurificationResult(purified, report);
         }
 
-        /// <summary>Runs the unlearning phase and the further runs, and judges them.</summary>
-        public BackdoorDetection Detect() => Detect(Unlearn(0).Changes).Detection;
+        /// <summary>Runs the unlearning phase, the search for perturbations and the further runs, and judges them.</summary>
+        public BackdoorDetection Detect()
+        {
+            var first = Unlearn(0);
+            using var search = Search();
+            return Detect(first.Changes, search).Detection;
+        }
 
-        private (PhaseReport Report, double[] Changes) Unlearn(int run)
+        private (PhaseReport Report, double[] Changes, IReadOnlyDictionary<string, float[]> Direction) Unlearn(int run)
         {
             var sgd = new SgdOptions(options.Momentum, options.UnlearningWeightDecay, options.UnlearningClipNorm);
             using var session = engine.Open(Setup(new CrossEntropy(sign: -1f)), sgd);
             var stream = UnlearningStream + (run * RunStreams);
-            var runner = Runner(run == 0 ? PurificationPhase.Unlearning : PurificationPhase.Detection, session, stream);
+            var runner = Runner(run == 0 ? PurificationPhase.Unlearning : PurificationPhase.Detection, session, Loader(stream));
             var sampler = Sampler(run == 0 ? options.Replay?.UnlearningOrder : null, stream);
             var report = runner.Run(session, sampler, options.UnlearningEpochs, UnlearningRate, accuracy => accuracy <= options.CleanThreshold, cancellation);
+            var state = session.ReadState();
             var before = TensorData.ReadFloats(forward.Initializers[layer.Weight]);
-            return (report, SuspiciousNeurons.Changes(layer, before, session.ReadState()[layer.Weight]));
+            return (report, SuspiciousNeurons.Changes(layer, before, state[layer.Weight]), Direction(session.Parameters, state));
         }
 
-        // One run judges as published; several judge by their mean, and only where the same neurons lead.
-        private (IReadOnlyList<NeuronReport> Neurons, BackdoorDetection Detection) Detect(double[] first)
+        private Dictionary<string, float[]> Direction(IReadOnlyList<string> parameters, IReadOnlyDictionary<string, float[]> state)
+        {
+            var direction = new Dictionary<string, float[]>(StringComparer.Ordinal);
+            foreach (var name in parameters)
+            {
+                var from = TensorData.ReadFloats(forward.Initializers[name]);
+                TensorPrimitives.Subtract(state[name], from, from);
+                direction[name] = from;
+            }
+
+            return direction;
+        }
+
+        // A model whose answers do not depend smoothly on its input is judged by its weights alone.
+        private SharedPerturbationSearch? Search()
+        {
+            if (options.PerturbedShare == 0) return null;
+            try
+            {
+                return new SharedPerturbationSearch(model, options.OutputName, clean, engine, device, options.Threads, options.Seed);
+            }
+            catch (Exception e) when (e is UnsupportedOperatorException or InvalidModelException)
+            {
+                notice?.Invoke($"perturbations cannot be searched, so the neuron weight change alone tells backdoored classes: {e.Message}");
+                return null;
+            }
+        }
+
+        // One run without a search judges as published; otherwise only those are suspicious whom the detection is sure of.
+        private (IReadOnlyList<NeuronReport> Neurons, BackdoorDetection Detection, IReadOnlyList<SharedPerturbationPath> Paths) Detect(
+            double[] first, SharedPerturbationSearch? search)
         {
             var runs = new List<double[]> { first };
-            while (runs.Count < options.UnlearningRuns) runs.Add(Unlearn(runs.Count).Changes);
-            var detection = BackdoorDetection.Of(runs, options.MaxSuspiciousNeurons);
+            var paths = search?.Search(Candidates(first), SearchStep(), cancellation) ?? [];
+            var detection = BackdoorDetection.Of(runs, paths, options.MaxSuspiciousNeurons);
+            while (runs.Count < options.UnlearningRuns && !detection.IsSettled)
+            {
+                runs.Add(Unlearn(runs.Count).Changes);
+                detection = BackdoorDetection.Of(runs, paths, options.MaxSuspiciousNeurons);
+            }
+
             var mean = Enumerable.Range(0, layer.Classes).Select(c => runs.Average(r => r[c])).ToArray();
             var neurons = SuspiciousNeurons.Find(mean, options.SuspicionThreshold, options.MaxSuspiciousNeurons);
-            if (runs.Count == 1) return (neurons, detection);
-            return ([.. neurons.Select(n => n with { IsSuspicious = detection.IsBackdoored && detection.Neurons.Contains(n.Neuron) })], detection);
+            if (options.UnlearningRuns == 1 && search is null) return (neurons, detection, paths);
+            return ([.. neurons.Select(n => n with { IsSuspicious = detection.IsBackdoored && detection.Neurons.Contains(n.Neuron) })], detection, paths);
         }
 
-        private (PhaseReport Report, IReadOnlyDictionary<string, float[]> State, IReadOnlyList<string> Parameters) Relearn(int[] suspicious)
+        // Of many classes those whose neurons changed most.
+        private int[] Candidates(double[] changes) =>
+            [.. Enumerable.Range(0, layer.Classes).OrderByDescending(c => changes[c]).Take(SharedPerturbationSearch.MostClasses).Where(c => clean.Labels.Any(l => l != c)).Order()];
+
+        private Action<int, int>? SearchStep()
+        {
+            if (progress is null) return null;
+            var watch = Stopwatch.StartNew();
+            return (done, steps) => progress.Report(
+                new PurificationProgress(PurificationPhase.Search, 1, 1, done, steps, float.NaN, 0, watch.Elapsed * ((double)(steps - done) / done)));
+        }
+
+        // Perturbations that lead to a suspicious class; where none does, all that were found and displaced weights.
+        private RelearningPlan? Plan(int[] suspicious, SharedPerturbationSearch? search, IReadOnlyList<SharedPerturbationPath> paths)
+        {
+            if (options.PerturbedShare == 0 && options.MixedShare == 0 && options.DisplacedShare == 0) return null;
+            var perturbations = new List<(int, SharedPerturbation)>();
+            var isDisplaced = false;
+            using var evaluator = search is null || suspicious.Length == 0
+                ? null
+                : new Evaluator(model, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
+            foreach (var neuron in suspicious)
+            {
+                var found = paths.FirstOrDefault(p => p.Class == neuron)?.Snapshots ?? [];
+                var leading = found.Where(p => search!.Success(evaluator!, neuron, p.Values, cancellation) >= Leads).ToArray();
+                perturbations.AddRange((leading.Length > 0 ? leading : found).Select(p => (neuron, p)));
+                isDisplaced |= leading.Length == 0;
+            }
+
+            return new RelearningPlan
+            {
+                Suspicious = suspicious,
+                Perturbations = perturbations,
+                Range = search?.Range ?? new SampleRange(clean),
+                PerturbedShare = options.PerturbedShare,
+                MixedShare = options.DistillationWeight > 0 ? options.MixedShare : 0f,
+                DisplacedShare = isDisplaced ? options.DisplacedShare : 0f,
+                LargestDisplacement = LargestDisplacement,
+                RepeatedShare = RepeatedShare,
+                PlainFrom = options.RelearningEpochs - (int)Math.Ceiling(PlainShare * options.RelearningEpochs),
+            };
+        }
+
+        private (PhaseReport Report, IReadOnlyDictionary<string, float[]> State, IReadOnlyList<string> Parameters) Relearn(
+            int[] suspicious, RelearningPlan? plan, IReadOnlyDictionary<string, float[]> direction)
         {
             var original = TensorData.ReadFloats(forward.Initializers[layer.Weight]);
             using var session = engine.Open(Relearning(suspicious, original), new SgdOptions(options.Momentum, 0f, null));
             if (suspicious.Length > 0 && options.Reflect) session.Reset(ReflectedRows(suspicious, original));
             else if (suspicious.Length > 0 && options.Reinitialize) session.Reset(InitialRows(suspicious, original));
-            // A row that was not turned round needs no large steps to be made up for.
-            var scale = options.Reflect && suspicious.Length == 0 ? GentleShare : 1f;
-            var runner = Runner(PurificationPhase.Relearning, session, RelearningStream);
+            var loader = Loader(RelearningStream);
+            var batches = plan is null ? (IBatchSource)loader : new RelearningBatches(clean, loader, plan, Math.Min(options.BatchSize, clean.Count), options.Seed, PerturbationStream);
+            var runner = Runner(PurificationPhase.Relearning, session, batches, direction);
             var sampler = Sampler(options.Replay?.RelearningOrder, RelearningStream);
-            var report = runner.Run(session, sampler, options.RelearningEpochs, epoch => scale * RelearningRate(epoch), _ => false, cancellation);
+            var report = runner.Run(session, sampler, options.RelearningEpochs, RelearningRate, _ => false, cancellation);
             return (report, session.ReadState(), session.Parameters);
         }
 
@@ -287,12 +389,13 @@ public static class Purifier
             return restoration?.Fold(written) ?? written;
         }
 
-        private PhaseRunner Runner(PurificationPhase phase, ITrainingSession session, int stream)
+        private PhaseRunner Runner(
+            PurificationPhase phase, ITrainingSession session, IBatchSource batches, IReadOnlyDictionary<string, float[]>? displacement = null)
         {
             Action<EpochReport>? epochEnds = epochDone is null || phase == PurificationPhase.Detection
                 ? null
                 : report => epochDone(new PurificationEpoch(phase, report, () => Written(session.ReadState())));
-            return new PhaseRunner(phase, clean, Loader(stream), progress, epochEnds);
+            return new PhaseRunner(phase, clean, batches, progress, epochEnds, displacement);
         }
 
         private BatchLoader Loader(int stream) => new(clean, augmentation, Math.Min(options.BatchSize, clean.Count), options.Seed, stream);

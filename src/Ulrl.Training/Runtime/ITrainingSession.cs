@@ -22,6 +22,11 @@ internal interface ITrainingSession : IDisposable
     /// <exception cref="OperationCanceledException">The step was cancelled; <see cref="Reset"/> before another one.</exception>
     StepResult Step(Memory<float> values, Memory<long> labels, float learningRate, Memory<float> given = default, CancellationToken cancellation = default);
 
+    /// <summary>Moves parameters along a direction; momenta and running statistics stay.</summary>
+    /// <param name="direction">Values by parameter name; a parameter that is not named stays.</param>
+    /// <param name="factor">How far.</param>
+    void Shift(IReadOnlyDictionary<string, float[]> direction, float factor);
+
     /// <summary>The current values of every parameter and running statistic, by initializer name.</summary>
     IReadOnlyDictionary<string, float[]> ReadState();
 }

@@ -56,6 +56,22 @@ internal sealed class StateBuffers : IDisposable
         next = sets[1];
     }
 
+    /// <summary>Changes the parameters where they are.</summary>
+    /// <param name="change">Given the name and the values of each.</param>
+    public void Change(Fill change)
+    {
+        if (device.Kind == DeviceKind.Cuda && !ReferenceEquals(current, host))
+        {
+            current = Download();
+            next = sets[1];
+        }
+
+        for (var i = 0; i < tensors.Count; i++)
+        {
+            if (tensors[i].Kind == StateKind.Parameter) change(tensors[i].Input, current[i].GetTensorMutableDataAsSpan<float>());
+        }
+    }
+
     public void Bind(OrtIoBinding binding)
     {
         for (var i = 0; i < tensors.Count; i++)

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Microsoft.ML.OnnxRuntime;
 using Ulrl.Training.Autodiff;
 using Ulrl.Training.Onnx;
@@ -86,6 +87,12 @@ internal sealed class TrainingSession : ITrainingSession
             throw new OperationCanceledException(cancellation);
         }
     }
+
+    /// <inheritdoc/>
+    public void Shift(IReadOnlyDictionary<string, float[]> direction, float factor) => state.Change((name, values) =>
+    {
+        if (direction.GetValueOrDefault(name) is { } by) TensorPrimitives.MultiplyAdd(by, factor, values, values);
+    });
 
     /// <inheritdoc/>
     public IReadOnlyDictionary<string, float[]> ReadState() => state.Read(graph.State.Where(t => t.Kind != StateKind.Momentum));

@@ -56,6 +56,11 @@ internal sealed class JsonReport
                 Number("medianChange", r.MedianChange);
                 Number("dominance", r.Dominance);
             }));
+            Array("reach", report.Detection.Reach, r => Object(null, () =>
+            {
+                json.WriteNumber("class", r.Class);
+                Number("share", r.Share);
+            }));
         });
         Number("cleanAccuracyBefore", report.AccuracyBefore);
         Number("cleanAccuracyAfter", report.AccuracyAfter);
@@ -155,6 +160,9 @@ internal sealed class JsonReport
         Number("relearningLearningRate", options.RelearningLearningRate);
         Number("alpha", options.Alpha);
         json.WriteBoolean("reinitialize", options.Reinitialize);
+        Number("perturbedShare", options.PerturbedShare);
+        Number("mixedShare", options.MixedShare);
+        Number("displacedShare", options.DisplacedShare);
         json.WriteBoolean("reflect", options.Reflect);
         Number("distillationWeight", options.DistillationWeight);
         Number("distillationTemperature", options.DistillationTemperature);
