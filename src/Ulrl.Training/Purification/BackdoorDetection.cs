@@ -24,6 +24,9 @@ public sealed record BackdoorDetection(
     private const double ReachMiddle = 0.28;
     private const double ReachSlope = 20;
 
+    // Several targets, each with its trigger, are each reached by nearly all samples.
+    private const double ReachOfSeveral = 0.75;
+
     // One run cannot show that the same neuron leads again.
     private const double MostOfOneRun = 0.75;
 
@@ -58,7 +61,11 @@ public sealed record BackdoorDetection(
     {
         var shares = reach.ToDictionary(r => r.Class, r => r.Share);
         int[] order = [.. reach.OrderByDescending(r => r.Share).Select(r => r.Class)];
-        var (lead, leaders) = Foremost(order, Math.Min(most, reach.Length / 2), set => set.Min(c => shares[c]) - order.Except(set).Max(c => shares[c]));
+        var (lead, leaders) = Foremost(order, Math.Min(most, reach.Length / 2), set =>
+        {
+            var least = set.Min(c => shares[c]);
+            return set.Length > 1 && least < ReachOfSeveral ? double.NegativeInfinity : least - order.Except(set).Max(c => shares[c]);
+        });
         var byReach = Logistic(ReachSlope * (lead - ReachMiddle));
         if (leaders.Order().SequenceEqual(neurons.Order())) return (1 - ((1 - confidence) * (1 - byReach)), neurons);
         return byReach >= 0.5 || byReach > confidence ? (byReach, leaders) : (confidence, neurons);

@@ -7,8 +7,8 @@ public sealed class BackdoorDetectionTests
     [Fact]
     public void A_neuron_that_leads_by_far_in_every_run_is_a_backdoor()
     {
-        var found = BackdoorDetection.Of([[2, 3, 22, 2.5], [2, 2, 20, 4], [3, 2, 25, 2]], 2);
-        Assert.True(found.Confidence > 0.98 && found.IsBackdoored);
+        var found = BackdoorDetection.Of([[2, 3, 22, 2.5], [2, 2, 20, 4], [3, 2, 25, 2]], [], 2);
+        Assert.True(found.Confidence > 0.9 && found.IsBackdoored);
         Assert.Equal([2], found.Neurons);
         Assert.Equal(Math.Cbrt(22 / 3.0 * (20 / 4.0) * (25 / 3.0)), found.MeanDominance, 6);
         Assert.Equal([2, 2, 2], found.Runs.Select(r => r.Neuron));
@@ -18,28 +18,64 @@ public sealed class BackdoorDetectionTests
     [Fact]
     public void A_lead_that_wanders_from_run_to_run_is_none()
     {
-        var found = BackdoorDetection.Of([[2, 3, 20, 2, 2, 2], [20, 2, 3, 2, 2, 2], [2, 20, 3, 2, 2, 2]], 2);
+        var found = BackdoorDetection.Of([[2, 3, 20, 2, 2, 2], [20, 2, 3, 2, 2, 2], [2, 20, 3, 2, 2, 2]], [], 2);
         Assert.True(found.Confidence < 0.05 && !found.IsBackdoored);
     }
 
     [Fact]
     public void Two_neurons_that_lead_together_are_two_targets()
     {
-        var found = BackdoorDetection.Of([[2, 3, 20, 2, 18, 2], [2, 2, 22, 2, 25, 3]], 2);
+        var found = BackdoorDetection.Of([[2, 3, 20, 2, 18, 2], [2, 2, 22, 2, 25, 3]], [], 2);
         Assert.Equal([2, 4], found.Neurons);
         Assert.True(found.IsBackdoored);
-        Assert.Single(BackdoorDetection.Of([[2, 3, 20, 2, 18, 2], [2, 2, 22, 2, 25, 3]], 1).Neurons);
+        Assert.Single(BackdoorDetection.Of([[2, 3, 20, 2, 18, 2], [2, 2, 22, 2, 25, 3]], [], 1).Neurons);
     }
 
     [Fact]
     public void One_run_is_never_quite_sure()
     {
-        Assert.Equal(0.75, BackdoorDetection.Of([[1, 1, 90, 1]], 2).Confidence);
+        Assert.Equal(0.75, BackdoorDetection.Of([[1, 1, 90, 1]], [], 2).Confidence);
     }
 
     [Fact]
     public void Weights_that_did_not_change_say_nothing()
     {
-        Assert.False(BackdoorDetection.Of([new double[4], new double[4]], 2).IsBackdoored);
+        Assert.False(BackdoorDetection.Of([new double[4], new double[4]], [], 2).IsBackdoored);
     }
+
+    [Fact]
+    public void A_class_that_sparse_perturbations_reach_alone_is_a_backdoor_whatever_the_weights_say()
+    {
+        var found = BackdoorDetection.Of([[2, 3, 4, 5]], Paths(0.95, 0.3, 0.35, 0.2), 2);
+        Assert.Equal([0], found.Neurons);
+        Assert.True(found.Confidence > 0.9 && found.IsSettled);
+        Assert.Equal([0.95, 0.3, 0.35, 0.2], found.Reach.Select(r => r.Share));
+    }
+
+    [Fact]
+    public void Classes_that_perturbations_reach_alike_show_nothing()
+    {
+        var found = BackdoorDetection.Of([[2, 3, 4, 5]], Paths(0.4, 0.38, 0.35, 0.2), 2);
+        Assert.True(found.Confidence < 0.1);
+        Assert.True(BackdoorDetection.Of([[2, 3, 40, 5], [2, 3, 40, 5]], Paths(0.4, 0.38, 0.35, 0.2), 2) is { IsBackdoored: true, Neurons: [2] });
+    }
+
+    [Fact]
+    public void Signs_that_agree_are_surer_than_either()
+    {
+        double[][] weights = [[10, 3, 2, 3]];
+        var both = BackdoorDetection.Of(weights, Paths(0.6, 0.35, 0.2, 0.2), 2);
+        Assert.True(both.Confidence > BackdoorDetection.Of(weights, [], 2).Confidence);
+        Assert.True(both.Confidence > BackdoorDetection.Of([[3, 3, 2, 3]], Paths(0.6, 0.35, 0.2, 0.2), 2).Confidence);
+    }
+
+    [Fact]
+    public void A_second_target_must_be_reached_by_nearly_all_samples()
+    {
+        Assert.Equal([0, 1], BackdoorDetection.Of([[1, 1, 1, 1]], Paths(1, 0.95, 0.2, 0.2), 2).Neurons);
+        Assert.Equal([0], BackdoorDetection.Of([[1, 1, 1, 1]], Paths(1, 0.6, 0.02, 0.02), 2).Neurons);
+    }
+
+    private static SharedPerturbationPath[] Paths(params double[] reach) =>
+        [.. reach.Select((r, c) => new SharedPerturbationPath(c, [.. Enumerable.Repeat(r, 8)], []))];
 }

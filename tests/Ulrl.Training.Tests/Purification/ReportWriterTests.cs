@@ -20,7 +20,7 @@ public class ReportWriterTests
         Classifier = new ClassifierLayer(name, null, 0, neurons, 3, "Gemm", name),
         Parameters = (2, 40),
         Neurons = [.. Enumerable.Range(0, neurons).Select(i => new NeuronReport(i, i == 0 ? 22 : 2 + (i % 3), i == 0 ? zScore : i % 3, i == 0))],
-        Detection = BackdoorDetection.Of([[22, 2, 3, 4], [20, 3, 2, 4]], 2),
+        Detection = BackdoorDetection.Of([[22, 2, 3, 4], [20, 3, 2, 4]], [], 2),
         DetectionSeconds = .7,
         Unlearning = new PhaseReport([new EpochReport(1, .01f, .5, [-1f, -2f], [1f, 2f])], 1.5),
         Relearning = new PhaseReport([new EpochReport(1, .005f, .5, [1f, .9f], [.5f, .4f]), new EpochReport(2, .0025f, .7, [.8f], [.3f])], 2.5),
