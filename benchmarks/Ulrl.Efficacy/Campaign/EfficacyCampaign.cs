@@ -16,7 +16,7 @@ internal sealed class EfficacyCampaign(CampaignOptions options, TextWriter outpu
     public const string GivenTable = "given";
     public const string AttacksTable = "attacks";
     public const string SamplesTable = "samples";
-    private const int TestSamples = 2000;
+    private const int TestSamples = 5000;
 
     public static IReadOnlyList<string> Tables => [GivenTable, AttacksTable, SamplesTable];
 

@@ -8,7 +8,7 @@ internal sealed class Markdown(TextWriter output)
 {
     private static readonly string[] Columns =
     [
-        "model", "method", "runs", "clean accuracy", "worst", "attack success", "worst", "robust accuracy", "worst", "largest class drop", "worst",
+        "model", "method", "runs", "clean accuracy", "worst", "attack success", "worst", "clean to target", "robust accuracy", "worst", "largest class drop", "worst",
         "flagged class drop", "worst", "DER", "floor kept", "seconds", "time ÷ Published",
     ];
 
@@ -23,7 +23,7 @@ internal sealed class Markdown(TextWriter output)
         {
             var published = model.Where(r => r.Method == "Published").ToDictionary(r => r.Seed, r => r.CpuSeconds);
             var first = model.First().Before;
-            Row(Label(model.Key), "given", "", Number(first.CleanAccuracy), "", Number(first.AttackSuccess), "", Number(first.RobustAccuracy), "", "", "", "", "", "", "", "", "");
+            Row(Label(model.Key), "given", "", Number(first.CleanAccuracy), "", Number(first.AttackSuccess), "", Number(first.CleanToTarget), Number(first.RobustAccuracy), "", "", "", "", "", "", "", "", "");
             foreach (var method in model.GroupBy(r => r.Method))
             {
                 Result[] runs = [.. method];
@@ -32,6 +32,7 @@ internal sealed class Markdown(TextWriter output)
                     "", method.Key, runs.Length.ToString(CultureInfo.InvariantCulture),
                     Mean(runs, r => r.After.CleanAccuracy), Number(runs.Min(r => r.After.CleanAccuracy)),
                     Mean(runs, r => r.After.AttackSuccess), Number(runs.Max(r => r.After.AttackSuccess)),
+                    Mean(runs, r => r.After.CleanToTarget),
                     Mean(runs, r => r.After.RobustAccuracy), Number(runs.Min(r => r.After.RobustAccuracy)),
                     Mean(runs, r => r.WorstClassDrop), Number(runs.Max(r => r.WorstClassDrop)),
                     Mean(runs, r => r.FlaggedDrop), Number(runs.Max(r => r.FlaggedDrop)),

@@ -9,7 +9,8 @@ namespace Ulrl.Efficacy.Campaign;
 /// <param name="Classes">Accuracy of every class, 0 to 1.</param>
 /// <param name="AttackSuccess">Attack success rate, 0 to 1; null for a clean model.</param>
 /// <param name="RobustAccuracy">Robust accuracy, 0 to 1; null for a clean model.</param>
-internal sealed record Measures(double CleanAccuracy, IReadOnlyList<double> Classes, double? AttackSuccess, double? RobustAccuracy)
+/// <param name="CleanToTarget">Share of the clean test samples of other classes that go to the target without a trigger, below which attack success means nothing; null without a target.</param>
+internal sealed record Measures(double CleanAccuracy, IReadOnlyList<double> Classes, double? AttackSuccess, double? RobustAccuracy, double? CleanToTarget = null)
 {
     /// <summary>Measures a model.</summary>
     /// <param name="model">The model.</param>
@@ -23,10 +24,11 @@ internal sealed record Measures(double CleanAccuracy, IReadOnlyList<double> Clas
         var clean = evaluator.EvaluateClean(test, cancellation);
         double[] classes = [.. clean.Classes.Select(c => c.Accuracy)];
         if (triggered is null) return new Measures(clean.Accuracy, classes, null, null);
-        if (triggered.Target is not null)
+        if (triggered.Target is { } target)
         {
             var attack = evaluator.EvaluateTriggered(triggered, cancellationToken: cancellation);
-            return new Measures(clean.Accuracy, classes, attack.AttackSuccessRate, attack.RobustAccuracy);
+            var others = clean.Predictions.Zip(test.Labels).Where(p => p.Second != target).ToArray();
+            return new Measures(clean.Accuracy, classes, attack.AttackSuccessRate, attack.RobustAccuracy, (double)others.Count(p => p.First == target) / others.Length);
         }
 
         var answers = evaluator.EvaluateClean(triggered, cancellation);

@@ -95,7 +95,7 @@ public sealed class CampaignTests
 
         var row = output.ToString().Split('\n').Single(l => l.Contains("Balanced", StringComparison.Ordinal));
         Assert.Equal(
-            "|  | Balanced | 2 | 0.750 | 0.700 | 0.050 | 0.100 | 0.700 | 0.700 | 0.150 | 0.200 | 0.150 | 0.200 | 0.950 | 1 | 10 | 1.50 |", row);
+            "|  | Balanced | 2 | 0.750 | 0.700 | 0.050 | 0.100 |  | 0.700 | 0.700 | 0.150 | 0.200 | 0.150 | 0.200 | 0.950 | 1 | 10 | 1.50 |", row);
     }
 
     [Fact]

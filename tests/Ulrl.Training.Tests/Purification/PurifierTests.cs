@@ -57,7 +57,7 @@ public sealed class PurifierTests
     [Fact]
     public void A_suspicious_row_that_is_reflected_stays_while_all_else_trains()
     {
-        var options = new PurificationOptions { UnlearningEpochs = 2, UnlearningRuns = 2, RelearningEpochs = 1, Reflect = true, PerturbedShare = 0, Device = Device.Cpu };
+        var options = new PurificationOptions { UnlearningEpochs = 5, UnlearningRuns = 2, RelearningEpochs = 1, Reflect = true, PerturbedShare = 0, Device = Device.Cpu };
         var result = Purifier.Purify(Example.Model(), Example.Clean(256), options);
         Assert.Equal([0], result.Report.SuspiciousNeurons);
         var given = ForwardGraph.Create(Example.Model());
