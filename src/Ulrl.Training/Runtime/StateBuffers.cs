@@ -20,6 +20,7 @@ internal sealed class StateBuffers : IDisposable
     private readonly OrtValue[][] sets;
     private OrtValue[] current;
     private OrtValue[] next;
+    private InferenceSession? copier;
 
     public StateBuffers(InferenceSession session, Device device, IReadOnlyList<StateTensor> tensors)
     {
@@ -56,7 +57,7 @@ internal sealed class StateBuffers : IDisposable
         next = sets[1];
     }
 
-    /// <summary>Changes the parameters where they are.</summary>
+    /// <summary>Changes the parameters. On CUDA all state comes to host memory for that, from where the next step reads it as the first one did.</summary>
     /// <param name="change">Given the name and the values of each.</param>
     public void Change(Fill change)
     {
@@ -102,6 +103,7 @@ internal sealed class StateBuffers : IDisposable
 
     public void Dispose()
     {
+        copier?.Dispose();
         foreach (var value in sets.Append(host).SelectMany(s => s).Distinct()) value.Dispose();
     }
 
@@ -110,10 +112,11 @@ internal sealed class StateBuffers : IDisposable
             ? shared[i]
             : OrtValue.CreateAllocatedTensorValue(allocator, TensorElementType.Float, t.Dims))];
 
-    // The runtime copies between memories when a node's output is bound elsewhere: one Identity per tensor.
+    // The runtime copies between memories when a node's output is bound elsewhere: one Identity per tensor. Displaced steps and the search for
+    // perturbations copy at every step, so the session that does it stays open.
     private OrtValue[] Download()
     {
-        using var copier = OrtSessions.Open(CopyGraph.Of(tensors), device, 1);
+        copier ??= OrtSessions.Open(CopyGraph.Of(tensors), device, 1);
         using var binding = copier.CreateIoBinding();
         for (var i = 0; i < tensors.Count; i++)
         {

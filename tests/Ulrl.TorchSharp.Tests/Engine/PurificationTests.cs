@@ -25,6 +25,19 @@ public sealed class PurificationTests
     }
 
     [Fact]
+    public void Both_engines_find_the_same_class_by_perturbations_and_begin_to_relearn_alike()
+    {
+        var options = new PurificationOptions { UnlearningRuns = 1, UnlearningEpochs = 2, RelearningEpochs = 2, Device = Device.Cpu };
+        var reports = new[] { TrainingEngine.OnnxRuntime, TorchSharpEngine.Instance }
+            .Select(engine => Purifier.Purify(Example.Model(), Example.Clean(200), options with { Engine = engine }).Report).ToArray();
+
+        Assert.All(reports, r => Assert.Equal([0], r.SuspiciousNeurons));
+        Assert.All(reports, r => Assert.Equal(0, r.Detection.Reach.MaxBy(c => c.Share)!.Class));
+        var losses = reports.Select(r => r.Relearning.Epochs[0].Losses[0]).ToArray();
+        Assert.Equal(losses[0], losses[1], 1e-3f * losses[0]);
+    }
+
+    [Fact]
     public void Both_engines_find_the_same_gradient_by_a_shared_perturbation()
     {
         var clean = Example.Clean(32);

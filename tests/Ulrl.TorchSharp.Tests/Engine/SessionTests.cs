@@ -6,6 +6,7 @@ using Ulrl.Training.Onnx;
 using Ulrl.Training.Runtime;
 using Ulrl.Training.Tests.Autodiff.Gradients;
 using Ulrl.Training.Tests.Purification;
+using Ulrl.Training.Tests.Runtime;
 using static Ulrl.Training.Tests.Autodiff.Gradients.Operand;
 
 namespace Ulrl.TorchSharp.Tests.Engine;
@@ -117,6 +118,16 @@ public sealed class SessionTests
 
         Assert.Equal(replaced, session.ReadState()[Weight]);
     }
+
+    [Fact]
+    public void A_shift_and_its_opposite_leave_the_next_steps_as_they_are() => SessionShift.AssertUndone(TorchSharpEngine.Instance);
+
+    [Fact]
+    public void A_shift_leaves_momenta_and_running_statistics() => SessionShift.AssertMomentaStay(TorchSharpEngine.Instance);
+
+    [Fact]
+    public void A_displaced_step_moves_the_other_weights_by_the_gradient_at_the_displaced_ones() =>
+        SessionShift.AssertStepsWhereDisplaced(TorchSharpEngine.Instance);
 
     [Theory]
     [InlineData(1)]

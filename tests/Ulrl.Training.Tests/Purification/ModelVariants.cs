@@ -119,4 +119,22 @@ internal static class ModelVariants
         gemm.Output[0] = "product";
         return copy;
     }
+
+    /// <summary>With its input cast to integers and back, which lets no gradient through.</summary>
+    public static OnnxModel WithRoundedInput(OnnxModel model)
+    {
+        var copy = model.Clone();
+        var graph = copy.Proto.Graph;
+        var input = graph.Input[0].Name;
+        foreach (var node in graph.Node.Where(n => n.Input.Contains(input))) node.Input[node.Input.IndexOf(input)] = "pixels";
+        foreach (var (from, to, type) in new[] { ("integers", "pixels", DataType.Float), (input, "integers", DataType.Int32) })
+        {
+            var cast = GraphBuilder.Node("", "Cast", [], [("to", (long)type)]);
+            cast.Input.Add(from);
+            cast.Output.Add(to);
+            graph.Node.Insert(0, cast);
+        }
+
+        return copy;
+    }
 }

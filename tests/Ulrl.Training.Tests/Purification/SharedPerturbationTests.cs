@@ -3,7 +3,6 @@ using Ulrl.Training.Autodiff;
 using Ulrl.Training.Data;
 using Ulrl.Training.Evaluation;
 using Ulrl.Training.Onnx;
-using Ulrl.Training.Onnx.Proto;
 using Ulrl.Training.Purification;
 using Ulrl.Training.Runtime;
 using Ulrl.Training.Tests.Autodiff.Gradients;
@@ -193,7 +192,7 @@ public sealed class SharedPerturbationTests
     [Fact]
     public void A_model_that_rounds_its_input_is_refused()
     {
-        var refused = Assert.Throws<InvalidModelException>(() => Search(WithRoundedInput(Example.Model()), Example.Clean(4)));
+        var refused = Assert.Throws<InvalidModelException>(() => Search(ModelVariants.WithRoundedInput(Example.Model()), Example.Clean(4)));
 
         Assert.Contains("no gradient passes from the logits to input", refused.Message, StringComparison.Ordinal);
     }
@@ -214,22 +213,5 @@ public sealed class SharedPerturbationTests
         var perturbed = (float[])samples.Values.Clone();
         for (var start = 0; start < perturbed.Length; start += samples.SampleLength) range.Apply(perturbed.AsSpan(start, samples.SampleLength), perturbation);
         return perturbed;
-    }
-
-    private static OnnxModel WithRoundedInput(OnnxModel model)
-    {
-        var copy = model.Clone();
-        var graph = copy.Proto.Graph;
-        var input = graph.Input[0].Name;
-        foreach (var node in graph.Node.Where(n => n.Input.Contains(input))) node.Input[node.Input.IndexOf(input)] = "pixels";
-        foreach (var (from, to, type) in new[] { ("bytes", "pixels", TensorProto.Types.DataType.Float), (input, "bytes", TensorProto.Types.DataType.Uint8) })
-        {
-            var cast = GraphBuilder.Node("", "Cast", [], [("to", (long)type)]);
-            cast.Input.Add(from);
-            cast.Output.Add(to);
-            graph.Node.Insert(0, cast);
-        }
-
-        return copy;
     }
 }

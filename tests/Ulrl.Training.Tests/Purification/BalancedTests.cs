@@ -1,0 +1,99 @@
+using Ulrl.Training.Purification;
+using Ulrl.Training.Runtime;
+
+namespace Ulrl.Training.Tests.Purification;
+
+/// <summary>What the preset Balanced adds to the published method, and where it must go without.</summary>
+public sealed class BalancedTests
+{
+    private static readonly PurificationOptions Short = new() { UnlearningRuns = 1, UnlearningEpochs = 2, RelearningEpochs = 2, BatchSize = 32, Device = Device.Cpu };
+
+    [Fact]
+    public void The_published_preset_neither_searches_nor_mixes()
+    {
+        var clean = Example.Clean(64);
+        var published = Purifier.Purify(Example.Model(), clean, Example.Short);
+        var spelledOut = new PurificationOptions
+        {
+            UnlearningRuns = 1,
+            RestoreBatchNorm = false,
+            RelearningLearningRate = 0.005f,
+            PerturbedShare = 0,
+            MixedShare = 0,
+            DisplacedShare = 0,
+            Reflect = false,
+            Reinitialize = true,
+            Alpha = 0.7f,
+            DistillationWeight = 0,
+            UnlearningEpochs = 1,
+            RelearningEpochs = 1,
+            BatchSize = 32,
+            Device = Device.Cpu,
+        };
+
+        Assert.Empty(published.Report.Detection.Reach);
+        Assert.Equal(Purifier.Purify(Example.Model(), clean, spelledOut).Model.ToBytes(), published.Model.ToBytes());
+        Assert.NotEqual(Purifier.Purify(Example.Model(), clean, spelledOut with { MixedShare = 0.3f, DistillationWeight = 2 }).Model.ToBytes(), published.Model.ToBytes());
+    }
+
+    [Fact]
+    public void Samples_are_mixed_only_with_distillation()
+    {
+        var clean = Example.Clean(64);
+        var options = Example.Short with { DistillationWeight = 0 };
+
+        Assert.Equal(
+            Purifier.Purify(Example.Model(), clean, options).Model.ToBytes(),
+            Purifier.Purify(Example.Model(), clean, options with { MixedShare = 0.5f }).Model.ToBytes());
+    }
+
+    [Fact]
+    public void A_model_without_a_gradient_by_its_input_is_purified_without_a_search_and_says_so()
+    {
+        var notices = new List<string>();
+        var model = ModelVariants.WithRoundedInput(Example.Model());
+
+        var result = Purifier.Purify(model, Example.Clean(64), Short, notice: notices.Add);
+
+        Assert.Contains("perturbations cannot be searched, so the neuron weight change alone tells backdoored classes", Assert.Single(notices), StringComparison.Ordinal);
+        Assert.Contains("no gradient passes from the logits to input", notices[0], StringComparison.Ordinal);
+        Assert.Empty(result.Report.Detection.Reach);
+        Assert.Equal(2, result.Report.Relearning.Epochs.Count);
+        Assert.NotEqual(model.ToBytes(), result.Model.ToBytes());
+    }
+
+    [Fact]
+    public void Of_many_classes_those_are_searched_whose_neurons_changed_most()
+    {
+        var (model, clean) = VectorClassifier.Create(classes: 24, samplesPerClass: 6);
+        var phases = new List<PurificationProgress>();
+
+        var report = Purifier.Purify(model, clean, Short, new Steps(phases)).Report;
+
+        var changedMost = report.Neurons.OrderByDescending(n => n.WeightChange).Take(20).Select(n => n.Neuron).Order();
+        Assert.Equal(changedMost, report.Detection.Reach.Select(r => r.Class));
+        Assert.Equal([PurificationPhase.Unlearning, PurificationPhase.Search, PurificationPhase.Relearning], phases.Select(p => p.Phase).Distinct());
+        var search = phases.Where(p => p.Phase == PurificationPhase.Search).ToArray();
+        Assert.Equal(Enumerable.Range(1, search.Length), search.Select(p => p.Step));
+        Assert.All(search, p => Assert.Equal(search.Length, p.Steps));
+    }
+
+    [Fact]
+    public void A_clean_classifier_of_vectors_shows_nothing_suspicious_and_stays_accurate()
+    {
+        var (model, clean) = VectorClassifier.Create(classes: 8, samplesPerClass: 12);
+
+        var report = Purifier.Purify(model, clean, Short with { UnlearningRuns = 3 }).Report;
+
+        Assert.Equal(Enumerable.Range(0, 8), report.Detection.Reach.Select(r => r.Class));
+        Assert.False(report.Detection.IsBackdoored, $"confidence {report.Detection.Confidence}");
+        Assert.Empty(report.SuspiciousNeurons);
+        Assert.Equal(1, report.AccuracyBefore);
+        Assert.InRange(report.AccuracyAfter, 0.9, 1);
+    }
+
+    private sealed class Steps(List<PurificationProgress> seen) : IProgress<PurificationProgress>
+    {
+        public void Report(PurificationProgress value) => seen.Add(value);
+    }
+}
