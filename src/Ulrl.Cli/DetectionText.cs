@@ -8,11 +8,27 @@ internal static class DetectionText
 {
     public static string Of(BackdoorDetection found)
     {
-        var confidence = string.Create(CultureInfo.InvariantCulture, $"confidence {found.Confidence:0.00}");
+        var confidence = Text($"confidence {found.Confidence:0.00}");
         if (!found.IsBackdoored)
             return $"nothing suspicious found ({confidence} that there is one)";
-        var leads = string.Create(CultureInfo.InvariantCulture, $"{found.MeanDominance:0.0} times the next largest weight change, {found.Runs.Count} unlearning run{(found.Runs.Count == 1 ? "" : "s")}");
-        if (found.Reach.Count > 0) leads += string.Create(CultureInfo.InvariantCulture, $"; perturbations reach it with {found.Neurons.Max(n => found.Reach.FirstOrDefault(r => r.Class == n)?.Share ?? 0):0.00}, the next class with {found.Reach.Where(r => !found.Neurons.Contains(r.Class)).Select(r => r.Share).DefaultIfEmpty().Max():0.00}");
-        return $"likely, toward class {string.Join(", ", found.Neurons)} ({confidence}; {leads})";
+        string[] signs = [.. new[] { Weights(found), Reach(found) }.OfType<string>()];
+        return Text($"likely, toward class{(found.Neurons.Count == 1 ? "" : "es")} {string.Join(" and ", found.Neurons)} ({confidence}){(signs.Length == 0 ? "" : ": ")}{string.Join("; ", signs)}");
     }
+
+    // Where other neurons lead, their lead says nothing about these.
+    private static string? Weights(BackdoorDetection found)
+    {
+        if (!found.Runs.All(r => found.Neurons.Contains(r.Neuron))) return null;
+        return Text($"weight change {found.MeanDominance:0.0} times the next largest in {found.Runs.Count} unlearning run{(found.Runs.Count == 1 ? "" : "s")}");
+    }
+
+    private static string? Reach(BackdoorDetection found)
+    {
+        var there = found.Reach.Where(r => found.Neurons.Contains(r.Class)).Select(r => r.Share).ToArray();
+        var elsewhere = found.Reach.Where(r => !found.Neurons.Contains(r.Class)).Select(r => r.Share).ToArray();
+        if (there.Length < found.Neurons.Count || elsewhere.Length == 0) return null;
+        return Text($"sparse perturbations lead {there.Min():0 %} of other samples there, at most {elsewhere.Max():0 %} to another class");
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

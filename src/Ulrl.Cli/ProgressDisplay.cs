@@ -2,7 +2,7 @@ using Ulrl.Training.Purification;
 
 namespace Ulrl.Cli;
 
-/// <summary>Shows the progress of a purification as the terminal allows: bars, or a line per epoch.</summary>
+/// <summary>Shows the progress of a purification as the terminal allows: bars, or lines.</summary>
 internal static class ProgressDisplay
 {
     /// <summary>Runs a purification.</summary>

@@ -71,11 +71,17 @@ internal static class PurifyOutput
     {
         var all = report.Neurons.Count <= MostRows;
         var table = Tables.Create(all ? "Neuron weight change" : $"Neuron weight change, the {MostRows} largest of {report.Neurons.Count}");
-        foreach (var heading in new[] { "neuron", "weight change", "z-score" })
+        var reach = report.Detection.Reach.ToDictionary(r => r.Class, r => r.Share);
+        string[] searched = reach.Count > 0 ? ["reach"] : [];
+        foreach (var heading in (string[])["neuron", "weight change", "z-score", .. searched])
             table.AddColumn(new TableColumn(heading).RightAligned());
         table.AddColumn("");
-        foreach (var n in all ? report.Neurons : report.Neurons.OrderByDescending(n => n.WeightChange).Take(MostRows))
-            table.AddTexts($"{n.Neuron}", Number(n.WeightChange, "0.000"), Number(n.ZScore, "0.00"), n.IsSuspicious ? "suspicious" : "");
+        foreach (var n in all ? report.Neurons : report.Neurons.OrderByDescending(n => n.IsSuspicious).ThenByDescending(n => n.WeightChange).Take(MostRows))
+        {
+            var share = searched.Select(_ => Tables.Share(reach.GetValueOrDefault(n.Neuron, double.NaN)));
+            table.AddTexts([$"{n.Neuron}", Number(n.WeightChange, "0.000"), Number(n.ZScore, "0.00"), .. share, n.IsSuspicious ? "suspicious" : ""]);
+        }
+
         return table;
     }
 

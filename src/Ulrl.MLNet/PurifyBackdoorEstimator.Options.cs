@@ -90,7 +90,7 @@ public sealed partial class PurifyBackdoorEstimator
         /// <summary>Rows that the transformer reads ahead and scores in one run; default 64, 1 for row by row.</summary>
         public int ScoringBatchSize { get; set; } = 64;
 
-        /// <summary>Told after every training step; <see cref="MLContext.Log"/> has a message per epoch in any case.</summary>
+        /// <summary>Told after every training step; <see cref="MLContext.Log"/> has a message per epoch and one for the search for perturbations in any case.</summary>
         public IProgress<PurificationProgress>? Progress { get; set; }
 
         /// <summary>Given the purified model at the end of <see cref="Fit"/>, as <see cref="PurifyBackdoorTransformer.PurifiedModel"/> has it.</summary>

@@ -3,7 +3,7 @@ using Ulrl.Training.Purification;
 
 namespace Ulrl.MLNet;
 
-/// <summary>Writes one message per epoch to a channel, and hands every step on.</summary>
+/// <summary>Writes one message per epoch and one for a search to a channel, and hands every step on.</summary>
 internal sealed class TrainingLog(IChannel channel, IProgress<PurificationProgress>? next) : IProgress<PurificationProgress>
 {
     private PurificationProgress? last;
@@ -19,8 +19,9 @@ internal sealed class TrainingLog(IChannel channel, IProgress<PurificationProgre
     public void Flush()
     {
         if (last is null) return;
-        channel.Info(MessageSensitivity.None, FormattableString.Invariant(
-            $"{last.Phase}: epoch {last.Epoch} of at most {last.Epochs}, loss {last.Loss:0.0000}, accuracy {last.Accuracy:0.000}"));
+        channel.Info(MessageSensitivity.None, last.Phase == PurificationPhase.Search
+            ? FormattableString.Invariant($"{last.Phase}: {last.Step} of {last.Steps} steps")
+            : FormattableString.Invariant($"{last.Phase}: epoch {last.Epoch} of at most {last.Epochs}, loss {last.Loss:0.0000}, accuracy {last.Accuracy:0.000}"));
         last = null;
     }
 

@@ -36,8 +36,12 @@ public class InspectCommandTests
         Assert.True(found.GetProperty("backdoored").GetBoolean());
         Assert.InRange(found.GetProperty("confidence").GetDouble(), 0.9, 1);
         Assert.Equal(0, Assert.Single(found.GetProperty("neurons").EnumerateArray()).GetInt32());
-        Assert.Equal(2, found.GetProperty("runs").GetArrayLength());
-        Assert.Contains("detection epoch 1/", run.Error, StringComparison.Ordinal);
+        Assert.InRange(found.GetProperty("runs").GetArrayLength(), 1, 2);
+        Assert.Equal(10, found.GetProperty("reach").GetArrayLength());
+        Assert.InRange(found.GetProperty("reach")[0].GetProperty("share").GetDouble(), 0.9, 1);
+        var search = run.Error.Split('\n').Where(l => l.StartsWith("search step ", StringComparison.Ordinal)).ToArray();
+        Assert.Equal(5, search.Length);
+        Assert.StartsWith("search step 168/168, up to 0.0 s left", search[^1], StringComparison.Ordinal);
         Assert.Equal(ExitCode.Usage, Tool.Run([.. args, "--unlearning-runs", "0"]).Code);
     }
 

@@ -72,6 +72,19 @@ public sealed class EstimatorTests
     }
 
     [Fact]
+    public void The_log_tells_the_search_for_perturbations_in_one_message()
+    {
+        var context = new MLContext(seed: 1);
+        var messages = new List<string>();
+        context.Log += (_, e) => messages.Add(e.RawMessage);
+        var purification = new PurificationOptions { UnlearningRuns = 1, UnlearningEpochs = 1, RelearningEpochs = 1 };
+        using var fitted = context.Transforms.PurifyBackdoor(Example.QuickOptions(o => o.Purification = purification)).Fit(Example.View(context, Example.Clean.Take(100)));
+
+        Assert.Equal("Search: 168 of 168 steps", Assert.Single(messages, m => m.StartsWith("Search", StringComparison.Ordinal)));
+        Assert.DoesNotContain(messages, m => m.Contains("NaN", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_cancelled_token_ends_the_training()
     {
         using var cancellation = new CancellationTokenSource();

@@ -35,8 +35,8 @@ public sealed record PurificationOptions
     public float CleanThreshold { get; init; } = 0.2f;
 
     /// <summary>
-    /// Unlearning runs, each with other random numbers, from which the detection's confidence comes; default 3, published 1. With several, neurons
-    /// are suspicious only where the confidence is 0.5 or more.
+    /// Unlearning runs, each with other random numbers, from which the detection's confidence comes; default 3, published 1; fewer where the search
+    /// for perturbations agrees with the first. With several runs or a search, neurons are suspicious only where the confidence is 0.5 or more.
     /// </summary>
     public int UnlearningRuns { get; init; } = 3;
 

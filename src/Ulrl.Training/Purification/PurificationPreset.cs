@@ -4,8 +4,8 @@ namespace Ulrl.Training.Purification;
 public enum PurificationPreset
 {
     /// <summary>
-    /// Made to remove the attack without giving a class up: the suspicious rows of the classifier layer are reflected and frozen, and the
-    /// rest of the network relearns with distillation from the given model (docs/algorithm.md). The default.
+    /// Made to remove the attack without giving a class up: the network relearns with distillation from the given model, on samples some of
+    /// which carry perturbations toward the suspicious classes and some of which are mixed (docs/algorithm.md). The default.
     /// </summary>
     Balanced,
 

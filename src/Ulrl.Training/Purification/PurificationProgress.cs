@@ -6,7 +6,7 @@ namespace Ulrl.Training.Purification;
 /// <param name="Epochs">Most epochs of the phase.</param>
 /// <param name="Step">Step within the phase, from 1.</param>
 /// <param name="Steps">Most steps of the phase; unlearning usually ends earlier.</param>
-/// <param name="Loss">What the step minimised: in unlearning the negative cross-entropy of its batch, in relearning cross-entropy with the cosine term; not a number in the search, which counts steps only.</param>
+/// <param name="Loss">What the step minimised: in unlearning the negative cross-entropy of its batch, in relearning cross-entropy with the cosine and distillation terms; not a number in the search, which counts steps only.</param>
 /// <param name="Accuracy">Accuracy over the batches of the epoch so far, from 0 to 1.</param>
 /// <param name="Remaining">Time to the end of the phase, estimated from its steps so far.</param>
 public sealed record PurificationProgress(

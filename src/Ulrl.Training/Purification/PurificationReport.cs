@@ -42,10 +42,16 @@ public sealed record PurificationReport
     /// <summary>The relearning phase.</summary>
     public required PhaseReport Relearning { get; init; }
 
+    /// <summary>Number of shared perturbations toward suspicious classes that samples of relearning carried; 0 where nothing was suspicious or searched.</summary>
+    public int Perturbations { get; init; }
+
+    /// <summary>Whether relearning took steps at displaced weights (<see cref="PurificationOptions.DisplacedShare"/>).</summary>
+    public bool IsDisplaced { get; init; }
+
     /// <summary>Seconds of checking the model, probing and making the training graphs.</summary>
     public required double PreparationSeconds { get; init; }
 
-    /// <summary>Seconds of the further unlearning runs that tell how sure the detection is.</summary>
+    /// <summary>Seconds of the search for perturbations and of the further unlearning runs, which tell how sure the detection is.</summary>
     public required double DetectionSeconds { get; init; }
 
     /// <summary>Seconds of measuring the given and the purified model on the clean samples.</summary>

@@ -60,10 +60,13 @@ public static class Purifier
         CancellationToken cancellation = default) =>
         Begin(model, clean, options, progress, notice, epochDone, cancellation).Execute();
 
-    /// <summary>Says whether a model is backdoored, without purifying it: the unlearning phase, several times with other random numbers.</summary>
+    /// <summary>
+    /// Says whether a model is backdoored, without purifying it: the unlearning phase, the search for perturbations that lead to a class, and, where these
+    /// do not settle it, unlearning again with other random numbers.
+    /// </summary>
     /// <param name="model">The classifier, as for <see cref="Purify"/>. It is not changed.</param>
     /// <param name="clean">Clean samples as the model reads them (normalised), with their labels.</param>
-    /// <param name="options">Settings; the preset <see cref="PurificationPreset.Balanced"/> by default. Those of relearning are not used.</param>
+    /// <param name="options">Settings; the preset <see cref="PurificationPreset.Balanced"/> by default. Those of relearning are not used but for <see cref="PurificationOptions.PerturbedShare"/>: 0 for no search.</param>
     /// <param name="progress">Told after every step.</param>
     /// <param name="notice">Told in one line what the user should know, such as the device that <c>auto</c> took.</param>
     /// <param name="cancellation">Stops the run within a step.</param>
@@ -187,6 +190,8 @@ public static class Purifier
                 Parameters = (parameters.Count, parameters.Sum(p => TensorData.ElementCount(forward.Initializers[p]))),
                 Neurons = neurons,
                 Detection = detection,
+                Perturbations = plan is null || plan.PerturbedShare == 0 ? 0 : plan.Perturbations.Count,
+                IsDisplaced = plan?.Displaces ?? false,
                 DetectionSeconds = detectionSeconds,
                 Unlearning = unlearning,
                 Relearning = relearning,

@@ -25,16 +25,25 @@ public sealed class PurificationTests
     }
 
     [Fact]
-    public void Both_engines_find_the_same_class_by_perturbations_and_begin_to_relearn_alike()
+    public void Both_engines_find_the_same_class_by_perturbations()
     {
-        var options = new PurificationOptions { UnlearningRuns = 1, UnlearningEpochs = 2, RelearningEpochs = 2, Device = Device.Cpu };
-        var reports = new[] { TrainingEngine.OnnxRuntime, TorchSharpEngine.Instance }
-            .Select(engine => Purifier.Purify(Example.Model(), Example.Clean(200), options with { Engine = engine }).Report).ToArray();
+        var reports = Balanced(new PurificationOptions());
 
         Assert.All(reports, r => Assert.Equal([0], r.SuspiciousNeurons));
         Assert.All(reports, r => Assert.Equal(0, r.Detection.Reach.MaxBy(c => c.Share)!.Class));
-        var losses = reports.Select(r => r.Relearning.Epochs[0].Losses[0]).ToArray();
-        Assert.Equal(losses[0], losses[1], 1e-3f * losses[0]);
+
+        // Which positions stay is a choice that rounding can turn, so the perturbations are not quite the same.
+        Assert.Equal(reports[0].Detection.Reach[0].Share, reports[1].Detection.Reach[0].Share, 0.05);
+        AssertFirstLosses(reports, 0.03f);
+    }
+
+    [Fact]
+    public void Both_engines_begin_to_relearn_alike_with_mixed_samples()
+    {
+        var reports = Balanced(new PurificationOptions { PerturbedShare = 0, DisplacedShare = 0, MixedShare = 0.5f });
+
+        Assert.All(reports, r => Assert.Empty(r.Detection.Reach));
+        AssertFirstLosses(reports, 1e-3f);
     }
 
     [Fact]
@@ -51,6 +60,20 @@ public sealed class PurificationTests
 
         EngineComparison.AssertClose("the gradient", found[0].Gradient, found[1].Gradient, 0);
         Assert.Equal(found[0].Success, found[1].Success);
+    }
+
+    private static PurificationReport[] Balanced(PurificationOptions options) =>
+    [
+        .. new[] { TrainingEngine.OnnxRuntime, TorchSharpEngine.Instance }.Select(engine => Purifier.Purify(
+            Example.Model(),
+            Example.Clean(128),
+            options with { Engine = engine, Device = Device.Cpu, UnlearningRuns = 1, UnlearningEpochs = 1, RelearningEpochs = 1, BatchSize = 64 }).Report),
+    ];
+
+    private static void AssertFirstLosses(PurificationReport[] reports, float tolerance)
+    {
+        var losses = reports.Select(r => r.Relearning.Epochs[0].Losses[0]).ToArray();
+        Assert.Equal(losses[0], losses[1], tolerance * losses[0]);
     }
 
     private static PurificationReport Purify(TrainingEngine engine)

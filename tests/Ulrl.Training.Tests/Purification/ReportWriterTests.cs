@@ -107,6 +107,39 @@ public class ReportWriterTests
     }
 
     [Fact]
+    public void The_page_shows_how_well_perturbations_reach_each_class_that_was_searched()
+    {
+        var report = Report();
+        Assert.DoesNotContain("reach", ReportWriter.ToHtml(report), StringComparison.OrdinalIgnoreCase);
+
+        var searched = report with { Detection = report.Detection with { Reach = [new ClassReach(0, 0.9712), new ClassReach(2, 0.25)] } };
+        var html = ReportWriter.ToHtml(searched);
+        Assert.Contains("<th>reach</th>", html, StringComparison.Ordinal);
+        Assert.Contains("Reach is the share of samples of other classes", html, StringComparison.Ordinal);
+        Assert.Contains("<td>51.40</td><td>0.971</td><td>yes</td>", html, StringComparison.Ordinal);
+        Assert.Contains("<td>2.00</td><td>0.250</td><td></td>", html, StringComparison.Ordinal);
+        Assert.Contains("<td>1.00</td><td>–</td><td></td>", html, StringComparison.Ordinal);
+        using var document = JsonDocument.Parse(ReportWriter.ToJson(searched));
+        var reach = document.RootElement.GetProperty("detection").GetProperty("reach");
+        Assert.Equal([(0, 0.9712), (2, 0.25)], reach.EnumerateArray().Select(r => (r.GetProperty("class").GetInt32(), r.GetProperty("share").GetDouble())));
+    }
+
+    [Fact]
+    public void The_page_says_what_relearning_did()
+    {
+        var balanced = Report();
+        Assert.Contains("suspicious neurons kept, 0 of the samples perturbed, 0.3 mixed, 0 of the steps at displaced weights", ReportWriter.ToHtml(balanced), StringComparison.Ordinal);
+        Assert.Contains(
+            "suspicious neurons kept, 0.4 of the samples perturbed by 4 perturbations, 0.3 mixed, 0.3 of the steps at displaced weights",
+            ReportWriter.ToHtml(balanced with { Perturbations = 4, IsDisplaced = true }),
+            StringComparison.Ordinal);
+        Assert.Contains("suspicious are the neurons toward whose classes the detection finds a backdoor", ReportWriter.ToHtml(balanced), StringComparison.Ordinal);
+        var published = ReportWriter.ToHtml(balanced with { Options = PurificationOptions.Published() });
+        Assert.Contains("suspicious neurons re-initialised, samples as they are", published, StringComparison.Ordinal);
+        Assert.Contains("above 3.5 a neuron is suspicious", published, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_JSON_has_null_for_what_is_not_finite()
     {
         using var document = JsonDocument.Parse(ReportWriter.ToJson(Report(zScore: double.PositiveInfinity), Comparison()));

@@ -103,20 +103,35 @@ internal sealed class HtmlReport
 
     private void Neurons()
     {
+        var reach = report.Detection.Reach.ToDictionary(r => r.Class, r => r.Share);
         page.Add($"<section><h2>Neuron weight change</h2>\n<p class=\"note\">How far unlearning moved the weights of every neuron of <bdi>{report.Classifier.Weight}</bdi>, one neuron per class. ");
-        page.Add($"The number on a bar is its z-score; above {report.Options.SuspicionThreshold} a neuron is suspicious.</p>\n<figure>\n");
+        page.Add($"The number on a bar is its z-score; ");
+        if (IsJudgedByScore)
+            page.Add($"above {report.Options.SuspicionThreshold} a neuron is suspicious.");
+        else
+            page.Add($"suspicious are the neurons toward whose classes the detection finds a backdoor.");
+        if (reach.Count > 0)
+            page.Add($" Reach is the share of samples of other classes that perturbations at few positions, the same for all samples, lead to the class: near 1 toward the target of a small trigger.");
+        page.Add($"</p>\n<figure>\n");
         var bars = report.Neurons.Select(n => new Svg.Bar(
             $"{n.Neuron}", n.WeightChange, HtmlText.Number(n.ZScore, "0.0"), HtmlText.Number(n.WeightChange, "0.000") + " at neuron " + n.Neuron, n.IsSuspicious));
         page.Add($"{Svg.Bars("Neuron weight change", "neuron", [.. bars])}<figcaption><span class=\"key alert\"></span>suspicious <span class=\"key plain\"></span>inconspicuous</figcaption></figure>\n");
-        page.Add($"<table><tr><th>neuron</th><th>weight change</th><th>z-score</th><th>suspicious</th></tr>\n");
-        var shown = report.Neurons.OrderByDescending(n => n.WeightChange).Take(MostNeurons).ToArray();
+        page.Add($"<table><tr><th>neuron</th><th>weight change</th><th>z-score</th>{Cell(reach, "th", "reach")}<th>suspicious</th></tr>\n");
+        var shown = report.Neurons.OrderByDescending(n => n.IsSuspicious).ThenByDescending(n => n.WeightChange).Take(MostNeurons).ToArray();
         foreach (var n in shown)
-            page.Add($"<tr class=\"{(n.IsSuspicious ? "alert" : "")}\"><td>{n.Neuron}</td><td>{n.WeightChange:0.000}</td><td>{n.ZScore:0.00}</td><td>{(n.IsSuspicious ? "yes" : "")}</td></tr>\n");
+            page.Add($"<tr class=\"{(n.IsSuspicious ? "alert" : "")}\"><td>{n.Neuron}</td><td>{n.WeightChange:0.000}</td><td>{n.ZScore:0.00}</td>{Cell(reach, "td", reach.TryGetValue(n.Neuron, out var share) ? HtmlText.Number(share, "0.000") : "–")}<td>{(n.IsSuspicious ? "yes" : "")}</td></tr>\n");
         page.Add($"</table>\n");
         if (shown.Length < report.Neurons.Count)
             page.Add($"<p class=\"note\">The {shown.Length} largest of {report.Neurons.Count}.</p>\n");
         page.Add($"</section>\n");
     }
+
+    // Without a search there is nothing to show.
+    private static HtmlText Cell(Dictionary<int, double> reach, string element, string text) =>
+        HtmlText.Trusted(reach.Count == 0 ? "" : $"<{element}>{text}</{element}>");
+
+    // One run without a search judges as published.
+    private bool IsJudgedByScore => report.Options.UnlearningRuns == 1 && report.Detection.Reach.Count == 0;
 
     private void Classes()
     {
@@ -136,7 +151,7 @@ internal sealed class HtmlReport
     {
         page.Add($"<section><h2>Loss</h2>\n<div class=\"two\">\n");
         Curve("Unlearning", "cross-entropy, which unlearning drives up", report.Unlearning, false);
-        Curve("Relearning", "loss with the cosine term (solid) and cross-entropy alone (dashed)", report.Relearning, true);
+        Curve("Relearning", "loss with all its terms (solid) and cross-entropy alone (dashed)", report.Relearning, true);
         page.Add($"</div></section>\n");
     }
 
@@ -170,11 +185,11 @@ internal sealed class HtmlReport
         Setting("classifier layer", $"{report.Classifier.Weight} ({report.Classifier.Operator} node '{report.Classifier.Node}', {report.Classifier.Classes} × {report.Classifier.Features})");
         Setting("batch size", $"{o.BatchSize}");
         Setting("unlearning", FormattableString.Invariant($"{o.UnlearningRuns} run{(o.UnlearningRuns == 1 ? "" : "s")} of at most {o.UnlearningEpochs} epochs, learning rate {o.UnlearningLearningRate} times {o.UnlearningGamma} at epochs {string.Join(", ", o.UnlearningMilestones)}, weight decay {o.UnlearningWeightDecay}, clip norm {o.UnlearningClipNorm}, ends at accuracy {o.CleanThreshold}"));
-        Setting("relearning", FormattableString.Invariant($"{o.RelearningEpochs} epochs, learning rate {o.RelearningLearningRate} to 0 by cosine, α {o.Alpha}, suspicious neurons {Start(o)}"));
+        Setting("relearning", FormattableString.Invariant($"{o.RelearningEpochs} epochs, learning rate {o.RelearningLearningRate} to 0 by cosine, α {o.Alpha}, suspicious neurons {Start(o)}, {Samples(o)}"));
         Setting("distillation", o.DistillationWeight == 0 ? "none" : FormattableString.Invariant($"weight {o.DistillationWeight}, temperature {o.DistillationTemperature}"));
         Setting("folded batch-norm", o.RestoreBatchNorm ? "restored while training" : "left out");
         Setting("momentum", FormattableString.Invariant($"{o.Momentum}"));
-        Setting("suspicious", FormattableString.Invariant($"z-score above {o.SuspicionThreshold}, at most {o.MaxSuspiciousNeurons}"));
+        Setting("suspicious", IsJudgedByScore ? FormattableString.Invariant($"z-score above {o.SuspicionThreshold}, at most {o.MaxSuspiciousNeurons}") : $"by the detection, at most {o.MaxSuspiciousNeurons}");
         Setting("augmentation", $"{(o.CropPadding > 0 ? $"crop after padding by {o.CropPadding}" : "no crop")}, {(o.HorizontalFlip ? "flip" : "no flip")}");
         Setting("seed", $"{o.Seed}");
         Setting("engine", report.Engine);
@@ -183,6 +198,16 @@ internal sealed class HtmlReport
     }
 
     private static string Start(PurificationOptions o) => o.Reflect ? "reflected and frozen" : o.Reinitialize ? "re-initialised" : "kept";
+
+    // What relearning did, which may be less than the settings allow.
+    private string Samples(PurificationOptions o)
+    {
+        var mixed = o.DistillationWeight > 0 ? o.MixedShare : 0;
+        var perturbed = report.Perturbations > 0 ? o.PerturbedShare : 0;
+        if (perturbed == 0 && mixed == 0 && !report.IsDisplaced) return "samples as they are";
+        return FormattableString.Invariant(
+            $"{perturbed:0.##} of the samples perturbed{(perturbed > 0 ? $" by {report.Perturbations} perturbations" : "")}, {mixed:0.##} mixed, {(report.IsDisplaced ? o.DisplacedShare : 0):0.##} of the steps at displaced weights");
+    }
 
     private void Setting(string name, string value) => page.Add($"<tr><td>{name}</td><td class=\"text\">{value}</td></tr>\n");
 }

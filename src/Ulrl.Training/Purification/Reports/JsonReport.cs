@@ -90,6 +90,8 @@ internal sealed class JsonReport
         });
         Phase("unlearning", report.Unlearning);
         Phase("relearning", report.Relearning);
+        json.WriteNumber("perturbations", report.Perturbations);
+        json.WriteBoolean("displaced", report.IsDisplaced);
         Object("settings", () => Settings(options));
         json.WriteEndObject();
     }
