@@ -67,7 +67,7 @@ public sealed class PurificationTests
         .. new[] { TrainingEngine.OnnxRuntime, TorchSharpEngine.Instance }.Select(engine => Purifier.Purify(
             Example.Model(),
             Example.Clean(128),
-            options with { Engine = engine, Device = Device.Cpu, UnlearningRuns = 1, UnlearningEpochs = 1, RelearningEpochs = 1, BatchSize = 64 }).Report),
+            options with { Engine = engine, Device = Device.Cpu, Threads = 1, UnlearningRuns = 1, UnlearningEpochs = 1, RelearningEpochs = 1, BatchSize = 64 }).Report),
     ];
 
     private static void AssertFirstLosses(PurificationReport[] reports, float tolerance)
