@@ -17,11 +17,11 @@ public sealed record BackdoorDetection(
     double Confidence, IReadOnlyList<int> Neurons, double MeanDominance, IReadOnlyList<DetectionRun> Runs, IReadOnlyList<ClassReach> Reach)
 {
     // Logistic curve over the logarithm of the mean dominance.
-    private const double DominanceMiddle = 1.32;
+    private const double DominanceMiddle = 1.59;
     private const double DominanceSlope = 6;
 
     // Logistic curve over how far the reach of the leaders exceeds that of the others.
-    private const double ReachMiddle = 0.28;
+    private const double ReachMiddle = 0.22;
     private const double ReachSlope = 20;
 
     // Several targets, each with its trigger, are each reached by nearly all samples.

@@ -26,10 +26,14 @@ public static class Purifier
     private const double Leads = 0.5;
 
     // Displacements are drawn up to this share of what unlearning changed; above it the suspicious class is given up.
-    private const float LargestDisplacement = 0.4f;
+    private const float LargestDisplacement = 0.38f;
 
     // Share of the samples that are replaced by such of suspicious classes while weights are displaced.
-    private const float RepeatedShare = 0.23f;
+    private const float RepeatedShare = 0.25f;
+
+    // A class that perturbations reach better than this needs no displaced steps, one that they reach less than the other all of them.
+    private const double WellReached = 0.9;
+    private const double BadlyReached = 0.6;
 
     // Last share of the relearning epochs, plain ones.
     private const double PlainShare = 0.15;
@@ -285,21 +289,22 @@ public static class Purifier
                 new PurificationProgress(PurificationPhase.Search, 1, 1, done, steps, float.NaN, 0, watch.Elapsed * ((double)(steps - done) / done)));
         }
 
-        // Perturbations that lead to a suspicious class; where none does, all that were found and displaced weights.
+        // Perturbations that lead to a suspicious class, or all that were found where none does; the less they reach it, the more steps at displaced weights.
         private RelearningPlan? Plan(int[] suspicious, SharedPerturbationSearch? search, IReadOnlyList<SharedPerturbationPath> paths)
         {
             if (options.PerturbedShare == 0 && options.MixedShare == 0 && options.DisplacedShare == 0) return null;
             var perturbations = new List<(int, SharedPerturbation)>();
-            var isDisplaced = false;
+            var displaced = 0.0;
             using var evaluator = search is null || suspicious.Length == 0
                 ? null
                 : new Evaluator(model, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
             foreach (var neuron in suspicious)
             {
-                var found = paths.FirstOrDefault(p => p.Class == neuron)?.Snapshots ?? [];
+                var path = paths.FirstOrDefault(p => p.Class == neuron);
+                var found = path?.Snapshots ?? [];
                 var leading = found.Where(p => search!.Success(evaluator!, neuron, p.Values, cancellation) >= Leads).ToArray();
                 perturbations.AddRange((leading.Length > 0 ? leading : found).Select(p => (neuron, p)));
-                isDisplaced |= leading.Length == 0;
+                displaced = Math.Max(displaced, Math.Clamp((WellReached - (path?.Reach ?? 0)) / (WellReached - BadlyReached), 0, 1));
             }
 
             return new RelearningPlan
@@ -309,9 +314,9 @@ public static class Purifier
                 Range = search?.Range ?? new SampleRange(clean),
                 PerturbedShare = options.PerturbedShare,
                 MixedShare = options.DistillationWeight > 0 ? options.MixedShare : 0f,
-                DisplacedShare = isDisplaced ? options.DisplacedShare : 0f,
+                DisplacedShare = (float)displaced * options.DisplacedShare,
                 LargestDisplacement = LargestDisplacement,
-                RepeatedShare = RepeatedShare,
+                RepeatedShare = (float)displaced * RepeatedShare,
                 PlainFrom = options.RelearningEpochs - (int)Math.Ceiling(PlainShare * options.RelearningEpochs),
             };
         }

@@ -56,7 +56,7 @@ internal sealed class RelearningBatches : IBatchSource
     /// <inheritdoc/>
     public TrainingBatch Load(ReadOnlySpan<int> batch)
     {
-        var loaded = loader.Load(target.Length == 0 ? batch : Repeated(batch));
+        var loaded = loader.Load(target.Length == 0 || isPlain ? batch : Repeated(batch));
         var values = loaded.Values.Span;
         var labels = loaded.Labels.Span;
         mixed.Clear();

@@ -8,7 +8,7 @@ public sealed class BackdoorDetectionTests
     public void A_neuron_that_leads_by_far_in_every_run_is_a_backdoor()
     {
         var found = BackdoorDetection.Of([[2, 3, 22, 2.5], [2, 2, 20, 4], [3, 2, 25, 2]], [], 2);
-        Assert.True(found.Confidence > 0.9 && found.IsBackdoored);
+        Assert.True(found.Confidence > 0.8 && found.IsBackdoored);
         Assert.Equal([2], found.Neurons);
         Assert.Equal(Math.Cbrt(22 / 3.0 * (20 / 4.0) * (25 / 3.0)), found.MeanDominance, 6);
         Assert.Equal([2, 2, 2], found.Runs.Select(r => r.Neuron));
