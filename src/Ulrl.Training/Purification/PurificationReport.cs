@@ -45,8 +45,8 @@ public sealed record PurificationReport
     /// <summary>Number of shared perturbations toward suspicious classes that samples of relearning carried; 0 where nothing was suspicious or searched.</summary>
     public int Perturbations { get; init; }
 
-    /// <summary>Whether relearning took steps at displaced weights (<see cref="PurificationOptions.DisplacedShare"/>).</summary>
-    public bool IsDisplaced { get; init; }
+    /// <summary>Share of the relearning steps that were taken at displaced weights, from 0 to <see cref="PurificationOptions.DisplacedShare"/>.</summary>
+    public float DisplacedShare { get; init; }
 
     /// <summary>Seconds of checking the model, probing and making the training graphs.</summary>
     public required double PreparationSeconds { get; init; }

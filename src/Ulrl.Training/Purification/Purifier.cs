@@ -195,7 +195,7 @@ public static class Purifier
                 Neurons = neurons,
                 Detection = detection,
                 Perturbations = plan is null || plan.PerturbedShare == 0 ? 0 : plan.Perturbations.Count,
-                IsDisplaced = plan?.Displaces ?? false,
+                DisplacedShare = plan?.DisplacedShare ?? 0f,
                 DetectionSeconds = detectionSeconds,
                 Unlearning = unlearning,
                 Relearning = relearning,

@@ -130,8 +130,8 @@ public class ReportWriterTests
         var balanced = Report();
         Assert.Contains("suspicious neurons kept, 0 of the samples perturbed, 0.3 mixed, 0 of the steps at displaced weights", ReportWriter.ToHtml(balanced), StringComparison.Ordinal);
         Assert.Contains(
-            "suspicious neurons kept, 0.4 of the samples perturbed by 4 perturbations, 0.3 mixed, 0.3 of the steps at displaced weights",
-            ReportWriter.ToHtml(balanced with { Perturbations = 4, IsDisplaced = true }),
+            "suspicious neurons kept, 0.4 of the samples perturbed by 4 perturbations, 0.3 mixed, 0.15 of the steps at displaced weights",
+            ReportWriter.ToHtml(balanced with { Perturbations = 4, DisplacedShare = 0.15f }),
             StringComparison.Ordinal);
         Assert.Contains("suspicious are the neurons toward whose classes the detection finds a backdoor", ReportWriter.ToHtml(balanced), StringComparison.Ordinal);
         var published = ReportWriter.ToHtml(balanced with { Options = PurificationOptions.Published() });

@@ -204,9 +204,9 @@ internal sealed class HtmlReport
     {
         var mixed = o.DistillationWeight > 0 ? o.MixedShare : 0;
         var perturbed = report.Perturbations > 0 ? o.PerturbedShare : 0;
-        if (perturbed == 0 && mixed == 0 && !report.IsDisplaced) return "samples as they are";
+        if (perturbed == 0 && mixed == 0 && report.DisplacedShare == 0) return "samples as they are";
         return FormattableString.Invariant(
-            $"{perturbed:0.##} of the samples perturbed{(perturbed > 0 ? $" by {report.Perturbations} perturbations" : "")}, {mixed:0.##} mixed, {(report.IsDisplaced ? o.DisplacedShare : 0):0.##} of the steps at displaced weights");
+            $"{perturbed:0.##} of the samples perturbed{(perturbed > 0 ? $" by {report.Perturbations} perturbations" : "")}, {mixed:0.##} mixed, {report.DisplacedShare:0.##} of the steps at displaced weights");
     }
 
     private void Setting(string name, string value) => page.Add($"<tr><td>{name}</td><td class=\"text\">{value}</td></tr>\n");

@@ -91,7 +91,7 @@ internal sealed class JsonReport
         Phase("unlearning", report.Unlearning);
         Phase("relearning", report.Relearning);
         json.WriteNumber("perturbations", report.Perturbations);
-        json.WriteBoolean("displaced", report.IsDisplaced);
+        Number("displaced", report.DisplacedShare);
         Object("settings", () => Settings(options));
         json.WriteEndObject();
     }
