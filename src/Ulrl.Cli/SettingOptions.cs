@@ -36,7 +36,7 @@ internal sealed class SettingOptions
         Switch("--restore-batch-norm", "Whether convolutions that lost their batch-norm by folding get one while they train.", (o, v) => o with { RestoreBatchNorm = v });
         Number("--perturbed-share", "Share of the samples that carry a perturbation toward a suspicious class; 0 for no search of any.", 0f, 1f, (o, v) => o with { PerturbedShare = v });
         Number("--mixed-share", "Share of the samples that are mixed with another one and have only the given model's answer.", 0f, 1f, (o, v) => o with { MixedShare = v });
-        Number("--displaced-share", "Share of the relearning steps at weights displaced toward the unlearnt ones, where no perturbation leads to the suspicious class.", 0f, 1f, (o, v) => o with { DisplacedShare = v });
+        Number("--displaced-share", "Share of the relearning steps at weights displaced toward the unlearnt ones, where no perturbation leads to a suspicious class.", 0f, 1f, (o, v) => o with { DisplacedShare = v });
         Switch("--reflect", "Whether suspicious neurons start relearning with the opposite weights and keep them.", (o, v) => o with { Reflect = v });
         Number("--distillation-weight", "Weight of the distance to the given model's softened answers; 0 for none.", 0f, float.MaxValue, (o, v) => o with { DistillationWeight = v });
         Number("--distillation-temperature", "Temperature of the softened answers.", 0f, float.MaxValue, (o, v) => o with { DistillationTemperature = v });

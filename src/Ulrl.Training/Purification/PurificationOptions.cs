@@ -72,8 +72,8 @@ public sealed record PurificationOptions
     public float MixedShare { get; init; } = 0.3f;
 
     /// <summary>
-    /// Share of the relearning steps that are taken at weights displaced toward where unlearning led, for suspicious classes that perturbations reach
-    /// badly (reach 0.6 or less; none of the steps from 0.9 on, in between a part of this share); default 0.3, 0 for none as published.
+    /// Share of the relearning steps that are taken at weights displaced toward where unlearning led, where no perturbation leads half of the samples
+    /// to a suspicious class; default 0.3, 0 for none as published.
     /// </summary>
     public float DisplacedShare { get; init; } = 0.3f;
 

@@ -38,7 +38,7 @@ internal static class PurificationWarnings
                 $"Class {c.Class} has been lost: its accuracy on the clean samples fell from {c.Before:0.000} to {c.After:0.000}. A low attack success on a lost class shows no purification."));
         }
 
-        if (FewBatchNorms(given))
+        if (!detection.IsSettled && FewBatchNorms(given))
         {
             warnings.Add("The model has few batch-norm layers of its own, as after folding: the backdoored neuron can then be missed, or a wrong one found. Purify the model as it was before folding if you can.");
         }

@@ -31,9 +31,6 @@ public static class Purifier
     // Share of the samples that are replaced by such of suspicious classes while weights are displaced.
     private const float RepeatedShare = 0.25f;
 
-    // A class that perturbations reach better than this needs no displaced steps, one that they reach less than the other all of them.
-    private const double WellReached = 0.9;
-    private const double BadlyReached = 0.6;
 
     // Last share of the relearning epochs, plain ones.
     private const double PlainShare = 0.15;
@@ -289,22 +286,21 @@ public static class Purifier
                 new PurificationProgress(PurificationPhase.Search, 1, 1, done, steps, float.NaN, 0, watch.Elapsed * ((double)(steps - done) / done)));
         }
 
-        // Perturbations that lead to a suspicious class, or all that were found where none does; the less they reach it, the more steps at displaced weights.
+        // Perturbations that lead to a suspicious class; where none does, all that were found and steps at displaced weights.
         private RelearningPlan? Plan(int[] suspicious, SharedPerturbationSearch? search, IReadOnlyList<SharedPerturbationPath> paths)
         {
             if (options.PerturbedShare == 0 && options.MixedShare == 0 && options.DisplacedShare == 0) return null;
             var perturbations = new List<(int, SharedPerturbation)>();
-            var displaced = 0.0;
+            var isDisplaced = false;
             using var evaluator = search is null || suspicious.Length == 0
                 ? null
                 : new Evaluator(model, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
             foreach (var neuron in suspicious)
             {
-                var path = paths.FirstOrDefault(p => p.Class == neuron);
-                var found = path?.Snapshots ?? [];
+                var found = paths.FirstOrDefault(p => p.Class == neuron)?.Snapshots ?? [];
                 var leading = found.Where(p => search!.Success(evaluator!, neuron, p.Values, cancellation) >= Leads).ToArray();
                 perturbations.AddRange((leading.Length > 0 ? leading : found).Select(p => (neuron, p)));
-                displaced = Math.Max(displaced, Math.Clamp((WellReached - (path?.Reach ?? 0)) / (WellReached - BadlyReached), 0, 1));
+                isDisplaced |= leading.Length == 0;
             }
 
             return new RelearningPlan
@@ -314,9 +310,9 @@ public static class Purifier
                 Range = search?.Range ?? new SampleRange(clean),
                 PerturbedShare = options.PerturbedShare,
                 MixedShare = options.DistillationWeight > 0 ? options.MixedShare : 0f,
-                DisplacedShare = (float)displaced * options.DisplacedShare,
+                DisplacedShare = isDisplaced ? options.DisplacedShare : 0f,
                 LargestDisplacement = LargestDisplacement,
-                RepeatedShare = (float)displaced * RepeatedShare,
+                RepeatedShare = RepeatedShare,
                 PlainFrom = options.RelearningEpochs - (int)Math.Ceiling(PlainShare * options.RelearningEpochs),
             };
         }
