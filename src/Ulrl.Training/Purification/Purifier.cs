@@ -172,7 +172,7 @@ public static class Purifier
             var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
             var plan = Plan(suspicious, search, paths);
             var detectionSeconds = watch.Elapsed.TotalSeconds;
-            var (relearning, state, parameters) = Relearn(suspicious, plan, first.Direction);
+            var (relearning, state, parameters) = Relearn(suspicious, plan, first.State);
             var purified = Written(state);
 
             watch.Restart();
@@ -214,7 +214,7 @@ public static class Purifier
             return Detect(first.Changes, search).Detection;
         }
 
-        private (PhaseReport Report, double[] Changes, IReadOnlyDictionary<string, float[]> Direction) Unlearn(int run)
+        private (PhaseReport Report, double[] Changes, IReadOnlyDictionary<string, float[]> State) Unlearn(int run)
         {
             var sgd = new SgdOptions(options.Momentum, options.UnlearningWeightDecay, options.UnlearningClipNorm);
             using var session = engine.Open(Setup(new CrossEntropy(sign: -1f)), sgd);
@@ -224,9 +224,10 @@ public static class Purifier
             var report = runner.Run(session, sampler, options.UnlearningEpochs, UnlearningRate, accuracy => accuracy <= options.CleanThreshold, cancellation);
             var state = session.ReadState();
             var before = TensorData.ReadFloats(forward.Initializers[layer.Weight]);
-            return (report, SuspiciousNeurons.Changes(layer, before, state[layer.Weight]), Direction(session.Parameters, state));
+            return (report, SuspiciousNeurons.Changes(layer, before, state[layer.Weight]), state);
         }
 
+        // What unlearning changed.
         private Dictionary<string, float[]> Direction(IReadOnlyList<string> parameters, IReadOnlyDictionary<string, float[]> state)
         {
             var direction = new Dictionary<string, float[]>(StringComparer.Ordinal);
@@ -318,7 +319,7 @@ public static class Purifier
         }
 
         private (PhaseReport Report, IReadOnlyDictionary<string, float[]> State, IReadOnlyList<string> Parameters) Relearn(
-            int[] suspicious, RelearningPlan? plan, IReadOnlyDictionary<string, float[]> direction)
+            int[] suspicious, RelearningPlan? plan, IReadOnlyDictionary<string, float[]> unlearnt)
         {
             var original = TensorData.ReadFloats(forward.Initializers[layer.Weight]);
             using var session = engine.Open(Relearning(suspicious, original), new SgdOptions(options.Momentum, 0f, null));
@@ -326,7 +327,7 @@ public static class Purifier
             else if (suspicious.Length > 0 && options.Reinitialize) session.Reset(InitialRows(suspicious, original));
             var loader = Loader(RelearningStream);
             var batches = plan is null ? (IBatchSource)loader : new RelearningBatches(clean, loader, plan, Math.Min(options.BatchSize, clean.Count), options.Seed, PerturbationStream);
-            var runner = Runner(PurificationPhase.Relearning, session, batches, direction);
+            var runner = Runner(PurificationPhase.Relearning, session, batches, plan is { Displaces: true } ? Direction(session.Parameters, unlearnt) : null);
             var sampler = Sampler(options.Replay?.RelearningOrder, RelearningStream);
             var report = runner.Run(session, sampler, options.RelearningEpochs, RelearningRate, _ => false, cancellation);
             return (report, session.ReadState(), session.Parameters);
