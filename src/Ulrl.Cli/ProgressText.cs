@@ -8,7 +8,7 @@ internal static class ProgressText
 {
     public static string Of(PurificationProgress step)
     {
-        if (step.Phase == PurificationPhase.Search) return $"{Name(step.Phase)} step {step.Step}/{step.Steps}";
+        if (step.Phase == PurificationPhase.Search) return $"{Name(step.Phase)} {step.Epoch}/{step.Epochs} step {step.Step}/{step.Steps}";
 
         // Unlearning minimises the negative cross-entropy.
         var (name, loss) = step.Phase is PurificationPhase.Unlearning or PurificationPhase.Detection ? ("cross-entropy", -step.Loss) : ("loss", step.Loss);

@@ -20,7 +20,7 @@ internal sealed class TrainingLog(IChannel channel, IProgress<PurificationProgre
     {
         if (last is null) return;
         channel.Info(MessageSensitivity.None, last.Phase == PurificationPhase.Search
-            ? FormattableString.Invariant($"{last.Phase}: {last.Step} of {last.Steps} steps")
+            ? FormattableString.Invariant($"{last.Phase} {last.Epoch} of at most {last.Epochs}: {last.Step} of {last.Steps} steps")
             : FormattableString.Invariant($"{last.Phase}: epoch {last.Epoch} of at most {last.Epochs}, loss {last.Loss:0.0000}, accuracy {last.Accuracy:0.000}"));
         last = null;
     }

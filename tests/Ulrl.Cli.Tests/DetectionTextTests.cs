@@ -33,5 +33,5 @@ public sealed class DetectionTextTests
         Text(0.9, [2], [2], [(0, 0.2), (5, 0.35)]));
 
     private static string Text(double confidence, int[] neurons, int[] leaders, (int Class, double Share)[] reach) => DetectionText.Of(new BackdoorDetection(
-        confidence, neurons, 3.14, [.. leaders.Select(n => new DetectionRun(n, 20, 3, 4))], [.. reach.Select(r => new ClassReach(r.Class, r.Share))]));
+        confidence, neurons, 3.14, [.. leaders.Select(n => new DetectionRun(n, 20, 3, 4))], [.. reach.Select(r => new ClassReach(r.Class, r.Share, PerturbationKind.Sparse))]));
 }

@@ -2,8 +2,8 @@ namespace Ulrl.Training.Purification;
 
 /// <summary>
 /// Whether a model is backdoored, by two signs. Unlearning changes the weights of the target's neuron far more than any other's, in every run;
-/// in a clean model the neuron that leads changes from run to run, or leads by little. And a perturbation at few positions, the same for all samples, leads to the
-/// target; to no other class there is one as good. A patch shows by the second sign, a trigger over the whole image mostly by the first.
+/// in a clean model the neuron that leads changes from run to run, or leads by little. And a perturbation of few degrees of freedom, the same for all samples, leads
+/// to the target; to no other class there is one as good. A patch is of few pixels, a blended picture of few frequencies, and a warp is a smooth field.
 /// </summary>
 /// <param name="Confidence">
 /// Confidence that the model is backdoored, from 0 to 1, below 0.5 for a model that shows nothing suspicious (docs/algorithm.md says how it was
@@ -12,7 +12,9 @@ namespace Ulrl.Training.Purification;
 /// <param name="Neurons">The likely targets if the model is backdoored.</param>
 /// <param name="MeanDominance">By what factor the weight change of those that lead exceeds the largest other one, geometric mean over the runs.</param>
 /// <param name="Runs">The unlearning runs.</param>
-/// <param name="Reach">How well perturbations lead to each class that was searched; empty where none was.</param>
+/// <param name="Reach">
+/// How well perturbations lead to each class that was searched, by those of the kind that tells one class most clearly from the others; empty where none was.
+/// </param>
 public sealed record BackdoorDetection(
     double Confidence, IReadOnlyList<int> Neurons, double MeanDominance, IReadOnlyList<DetectionRun> Runs, IReadOnlyList<ClassReach> Reach)
 {
@@ -41,7 +43,7 @@ public sealed record BackdoorDetection(
 
     /// <summary>Judges the weight changes of several runs and what a search for perturbations found.</summary>
     /// <param name="changes">Weight change of every neuron, run by run.</param>
-    /// <param name="paths">What was found toward each class; empty without a search.</param>
+    /// <param name="paths">What was found toward each class, by one kind of perturbation or several; empty without a search.</param>
     /// <param name="most">Most neurons that may lead together.</param>
     internal static BackdoorDetection Of(IReadOnlyList<double[]> changes, IReadOnlyList<SharedPerturbationPath> paths, int most)
     {
@@ -51,24 +53,31 @@ public sealed record BackdoorDetection(
         var confidence = Logistic(DominanceSlope * (byWeights.Lead - DominanceMiddle));
         if (changes.Count == 1) confidence = Math.Min(confidence, MostOfOneRun);
         var neurons = byWeights.Leaders;
-        ClassReach[] reach = [.. paths.Select(p => new ClassReach(p.Class, p.Reach))];
-        if (reach.Length > 1) (confidence, neurons) = Joined(confidence, neurons, reach, most);
+        var reach = paths.GroupBy(p => p.Kind, p => new ClassReach(p.Class, p.Reach, p.Kind))
+            .Select(kind => kind.ToArray())
+            .OrderByDescending(kind => kind.Length > 1 ? LeadOf(kind, most).Lead : double.NegativeInfinity)
+            .FirstOrDefault([]);
+        if (reach.Length > 1) (confidence, neurons) = Joined(confidence, neurons, LeadOf(reach, most));
         return new BackdoorDetection(confidence, [.. neurons.Order()], Math.Exp(byWeights.Lead), [.. changes.Select(Run)], reach);
     }
 
     // Signs that agree are taken as independent; of two that do not, a perturbation that works is the better one.
-    private static (double Confidence, int[] Neurons) Joined(double confidence, int[] neurons, ClassReach[] reach, int most)
+    private static (double Confidence, int[] Neurons) Joined(double confidence, int[] neurons, (double Lead, int[] Leaders) reach)
+    {
+        var byReach = Logistic(ReachSlope * (reach.Lead - ReachMiddle));
+        if (reach.Leaders.Order().SequenceEqual(neurons.Order())) return (1 - ((1 - confidence) * (1 - byReach)), neurons);
+        return byReach >= 0.5 || byReach > confidence ? (byReach, reach.Leaders) : (confidence, neurons);
+    }
+
+    private static (double Lead, int[] Leaders) LeadOf(ClassReach[] reach, int most)
     {
         var shares = reach.ToDictionary(r => r.Class, r => r.Share);
         int[] order = [.. reach.OrderByDescending(r => r.Share).Select(r => r.Class)];
-        var (lead, leaders) = Foremost(order, Math.Min(most, reach.Length / 2), set =>
+        return Foremost(order, Math.Min(most, reach.Length / 2), set =>
         {
             var least = set.Min(c => shares[c]);
             return set.Length > 1 && least < ReachOfSeveral ? double.NegativeInfinity : least - order.Except(set).Max(c => shares[c]);
         });
-        var byReach = Logistic(ReachSlope * (lead - ReachMiddle));
-        if (leaders.Order().SequenceEqual(neurons.Order())) return (1 - ((1 - confidence) * (1 - byReach)), neurons);
-        return byReach >= 0.5 || byReach > confidence ? (byReach, leaders) : (confidence, neurons);
     }
 
     // The first k of an order, with the k that leads furthest.

@@ -9,7 +9,7 @@ namespace Ulrl.Training.Purification;
 internal sealed class PerturbationGradient : IDisposable
 {
     private readonly ITrainingSession session;
-    private readonly string perturbationName;
+    private readonly PerturbedInput input;
     private readonly SampleRange range;
     private float[] perturbed = [];
     private long[] labels = [];
@@ -26,40 +26,40 @@ internal sealed class PerturbationGradient : IDisposable
     public PerturbationGradient(OnnxModel model, string? outputName, SampleRange range, TrainingEngine engine, Device device, int threads)
     {
         this.range = range;
-        var copy = PerturbedInput.Of(model, range.SampleShape, outputName);
-        perturbationName = copy.Perturbation;
-        var forward = ForwardGraph.Create(copy.Model, outputName);
-        if (GradientPath.Check(forward.Graph, forward.Logits, [perturbationName], _ => forward.ModelOpset).Count == 0)
+        input = PerturbedInput.Of(model, range.SampleShape, outputName, warps: range.IsPicture);
+        var forward = ForwardGraph.Create(input.Model, outputName);
+        if (GradientPath.Check(forward.Graph, forward.Logits, [input.Perturbation], _ => forward.ModelOpset).Count == 0)
         {
             throw new InvalidModelException($"{model.Label}: no gradient passes from the logits to input '{forward.Io.InputName}', since an operator between them rounds or compares; export the model without its preprocessing.");
         }
 
-        var options = new TrainingGraphOptions { Objective = new CrossEntropy(), Mode = NetworkMode.Evaluate, Trains = name => name == perturbationName };
+        var options = new TrainingGraphOptions { Objective = new CrossEntropy(), Mode = NetworkMode.Evaluate, Trains = name => name == input.Perturbation || input.Field.Contains(name) };
         var setup = new TrainingSetup(forward, Prober.Run(forward, range.SampleShape), range.SampleShape, options, device, threads);
         session = engine.Open(setup, new SgdOptions(0f, 0f, null));
     }
 
     /// <summary>
-    /// Gradient of the mean cross-entropy toward a class, and the share of the samples that the model sends there. The perturbed samples are clipped
-    /// to the range; the gradient passes straight through.
+    /// Gradient of the mean cross-entropy toward a class by the values of a perturbation, and the share of the samples that the model sends there. The
+    /// perturbed samples are clipped to the range; the gradient passes straight through.
     /// </summary>
     /// <param name="samples">The batch without the perturbation, sample after sample.</param>
     /// <param name="target">The class.</param>
-    /// <param name="perturbation">Added to every sample.</param>
+    /// <param name="perturbation">What is done to every sample.</param>
     /// <param name="cancellation">Stops the computation.</param>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public (float[] Gradient, double Success) Compute(ReadOnlySpan<float> samples, int target, ReadOnlySpan<float> perturbation, CancellationToken cancellation = default)
+    public (float[] Gradient, double Success) Compute(ReadOnlySpan<float> samples, int target, SharedPerturbation perturbation, CancellationToken cancellation = default)
     {
-        var count = samples.Length / perturbation.Length;
+        var count = samples.Length / range.SampleLength;
         if (perturbed.Length != samples.Length) (perturbed, labels) = (new float[samples.Length], new long[count]);
         Array.Fill(labels, target);
         samples.CopyTo(perturbed);
-        for (var start = 0; start < samples.Length; start += perturbation.Length) range.Apply(perturbed.AsSpan(start, perturbation.Length), perturbation);
+        for (var start = 0; start < samples.Length; start += range.SampleLength) perturbation.Apply(perturbed.AsSpan(start, range.SampleLength), range);
 
         // The session's own perturbation starts from zero, so that a step of rate 1 leaves the gradient itself there, to the last bit.
         session.Reset();
         var result = session.Step(perturbed, labels, 1f, cancellation: cancellation);
-        var gradient = session.ReadState()[perturbationName];
+        var state = session.ReadState();
+        float[] gradient = perturbation.Kind == PerturbationKind.Warp ? [.. input.Field.SelectMany(part => state[part])] : state[input.Perturbation];
         TensorPrimitives.Negate(gradient, gradient);
         return (gradient, (double)result.Correct / result.Count);
     }

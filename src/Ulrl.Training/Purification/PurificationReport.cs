@@ -42,8 +42,11 @@ public sealed record PurificationReport
     /// <summary>The relearning phase.</summary>
     public required PhaseReport Relearning { get; init; }
 
-    /// <summary>Number of shared perturbations toward suspicious classes that samples of relearning carried; 0 where nothing was suspicious or searched.</summary>
+    /// <summary>Number of shared perturbations that samples of relearning carried, toward suspicious classes, or toward any where none was; 0 without a search.</summary>
     public int Perturbations { get; init; }
+
+    /// <summary>Share of the samples of a relearning batch that carried one, from 0 to <see cref="PurificationOptions.PerturbedShare"/>.</summary>
+    public float PerturbedShare { get; init; }
 
     /// <summary>Share of the relearning steps that were taken at displaced weights, from 0 to <see cref="PurificationOptions.DisplacedShare"/>.</summary>
     public float DisplacedShare { get; init; }

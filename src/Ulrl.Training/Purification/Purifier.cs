@@ -25,12 +25,17 @@ public static class Purifier
     // From this success on a perturbation counts as one that leads to its class.
     private const double Leads = 0.5;
 
+    // Toward one class, by one kind.
+    private const int MostPerturbations = 4;
+
+    // Where nothing is suspicious, the network is hardened against perturbations toward all classes; this share of the perturbed samples costs no accuracy.
+    private const float HardenedShare = 0.4f;
+
     // Displacements are drawn up to this share of what unlearning changed; above it the suspicious class is given up.
     private const float LargestDisplacement = 0.38f;
 
     // Share of the samples that are replaced by such of suspicious classes while weights are displaced.
     private const float RepeatedShare = 0.25f;
-
 
     // Last share of the relearning epochs, plain ones.
     private const double PlainShare = 0.15;
@@ -192,6 +197,7 @@ public static class Purifier
                 Neurons = neurons,
                 Detection = detection,
                 Perturbations = plan is null || plan.PerturbedShare == 0 ? 0 : plan.Perturbations.Count,
+                PerturbedShare = plan is { Perturbations.Count: > 0 } ? plan.PerturbedShare : 0f,
                 DisplacedShare = plan?.DisplacedShare ?? 0f,
                 DetectionSeconds = detectionSeconds,
                 Unlearning = unlearning,
@@ -256,13 +262,21 @@ public static class Purifier
             }
         }
 
-        // One run without a search judges as published; otherwise only those are suspicious whom the detection is sure of.
+        // One run without a search judges as published; otherwise only those are suspicious whom the detection is sure of. The kinds of perturbations are
+        // searched toward all classes until one of them makes it sure.
         private (IReadOnlyList<NeuronReport> Neurons, BackdoorDetection Detection, IReadOnlyList<SharedPerturbationPath> Paths) Detect(
             double[] first, SharedPerturbationSearch? search)
         {
             var runs = new List<double[]> { first };
-            var paths = search?.Search(Candidates(first), SearchStep(), cancellation) ?? [];
+            var paths = new List<SharedPerturbationPath>();
             var detection = BackdoorDetection.Of(runs, paths, options.MaxSuspiciousNeurons);
+            foreach (var kind in search?.Kinds ?? [])
+            {
+                paths.AddRange(search!.Search(kind, Candidates(first), SearchStep(kind, search), cancellation));
+                detection = BackdoorDetection.Of(runs, paths, options.MaxSuspiciousNeurons);
+                if (detection.IsSettled) break;
+            }
+
             while (runs.Count < options.UnlearningRuns && !detection.IsSettled)
             {
                 runs.Add(Unlearn(runs.Count).Changes);
@@ -279,29 +293,32 @@ public static class Purifier
         private int[] Candidates(double[] changes) =>
             [.. Enumerable.Range(0, layer.Classes).OrderByDescending(c => changes[c]).Take(SharedPerturbationSearch.MostClasses).Where(c => clean.Labels.Any(l => l != c)).Order()];
 
-        private Action<int, int>? SearchStep()
+        private Action<int, int>? SearchStep(PerturbationKind kind, SharedPerturbationSearch search)
         {
             if (progress is null) return null;
             var watch = Stopwatch.StartNew();
-            return (done, steps) => progress.Report(
-                new PurificationProgress(PurificationPhase.Search, 1, 1, done, steps, float.NaN, 0, watch.Elapsed * ((double)(steps - done) / done)));
+            return (done, steps) => progress.Report(new PurificationProgress(
+                PurificationPhase.Search, (int)kind + 1, search.Kinds.Count, done, steps, float.NaN, 0, watch.Elapsed * ((double)(steps - done) / done)));
         }
 
-        // Perturbations that lead to a suspicious class; where none does, all that were found and steps at displaced weights.
+        // Perturbations that lead to a suspicious class; where none does, all that were found. Steps at displaced weights stand for what the search has not
+        // found, or, of a warp, not to the full. Where nothing is suspicious, perturbations toward all classes.
         private RelearningPlan? Plan(int[] suspicious, SharedPerturbationSearch? search, IReadOnlyList<SharedPerturbationPath> paths)
         {
             if (options.PerturbedShare == 0 && options.MixedShare == 0 && options.DisplacedShare == 0) return null;
+            var isHardened = suspicious.Length == 0;
             var perturbations = new List<(int, SharedPerturbation)>();
             var isDisplaced = false;
-            using var evaluator = search is null || suspicious.Length == 0
+            if (isHardened) perturbations.AddRange(paths.SelectMany(path => Spread(path.Snapshots).Select(p => (path.Class, p))));
+            using var evaluator = search is null || isHardened
                 ? null
                 : new Evaluator(model, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
             foreach (var neuron in suspicious)
             {
-                var found = paths.FirstOrDefault(p => p.Class == neuron)?.Snapshots ?? [];
-                var leading = found.Where(p => search!.Success(evaluator!, neuron, p.Values, cancellation) >= Leads).ToArray();
+                SharedPerturbation[] found = search is null ? [] : [.. search.Kinds.SelectMany(kind => Found(kind, neuron, search, paths))];
+                var leading = found.Where(p => search!.Success(evaluator!, neuron, p, cancellation) >= Leads).GroupBy(p => p.Kind, (_, kind) => Spread([.. kind])).SelectMany(kind => kind).ToArray();
                 perturbations.AddRange((leading.Length > 0 ? leading : found).Select(p => (neuron, p)));
-                isDisplaced |= leading.Length == 0;
+                isDisplaced |= leading.All(p => p.Kind == PerturbationKind.Warp);
             }
 
             return new RelearningPlan
@@ -309,7 +326,7 @@ public static class Purifier
                 Suspicious = suspicious,
                 Perturbations = perturbations,
                 Range = search?.Range ?? new SampleRange(clean),
-                PerturbedShare = options.PerturbedShare,
+                PerturbedShare = isHardened ? HardenedShare * options.PerturbedShare : options.PerturbedShare,
                 MixedShare = options.DistillationWeight > 0 ? options.MixedShare : 0f,
                 DisplacedShare = isDisplaced ? options.DisplacedShare : 0f,
                 LargestDisplacement = LargestDisplacement,
@@ -317,6 +334,18 @@ public static class Purifier
                 PlainFrom = options.RelearningEpochs - (int)Math.Ceiling(PlainShare * options.RelearningEpochs),
             };
         }
+
+        // The first and the last, and some in between: the first ones are short, the last ones strong.
+        private static IEnumerable<SharedPerturbation> Spread(IReadOnlyList<SharedPerturbation> found)
+        {
+            var count = Math.Min(found.Count, MostPerturbations);
+            return Enumerable.Range(0, count).Select(i => found[(int)Math.Round((double)i * (found.Count - 1) / Math.Max(count - 1, 1))]);
+        }
+
+        // What was not searched toward all classes is searched toward this one.
+        private IReadOnlyList<SharedPerturbation> Found(PerturbationKind kind, int neuron, SharedPerturbationSearch search, IReadOnlyList<SharedPerturbationPath> paths) =>
+            (paths.FirstOrDefault(p => p.Kind == kind && p.Class == neuron)
+                ?? search.Search(kind, [neuron], SearchStep(kind, search), cancellation)[0]).Snapshots;
 
         private (PhaseReport Report, IReadOnlyDictionary<string, float[]> State, IReadOnlyList<string> Parameters) Relearn(
             int[] suspicious, RelearningPlan? plan, IReadOnlyDictionary<string, float[]> unlearnt)

@@ -82,7 +82,7 @@ internal sealed class RelearningBatches : IBatchSource
     {
         var (index, scale) = (random.Next(Math.Max(plan.Perturbations.Count, 1)), LeastScale + ((MostScale - LeastScale) * random.NextSingle()));
         if (isPlain || plan.Perturbations.Count == 0 || plan.Perturbations[index].Class == label) return;
-        plan.Range.Apply(sample, plan.Perturbations[index].Perturbation.Values, scale);
+        plan.Perturbations[index].Perturbation.Apply(sample, plan.Range, scale);
     }
 
     private float Displacement()

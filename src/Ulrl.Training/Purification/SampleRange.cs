@@ -8,6 +8,8 @@ namespace Ulrl.Training.Purification;
 /// </summary>
 internal sealed class SampleRange
 {
+    private const int SmallestSide = 8;
+
     private readonly int plane;
     private readonly float[] smallest;
     private readonly float[] largest;
@@ -17,6 +19,7 @@ internal sealed class SampleRange
     public SampleRange(LabeledSamples samples)
     {
         SampleShape = samples.SampleShape;
+        SampleLength = samples.SampleLength;
         var channels = SampleShape.Count == 3 ? SampleShape[0] : 1;
         plane = samples.SampleLength / channels;
         smallest = new float[channels];
@@ -41,6 +44,12 @@ internal sealed class SampleRange
 
     /// <summary>Dimensions of one sample.</summary>
     public IReadOnlyList<int> SampleShape { get; }
+
+    /// <summary>Values of one sample.</summary>
+    public int SampleLength { get; }
+
+    /// <summary>Whether samples are images of a size that pictures and warps make sense for.</summary>
+    public bool IsPicture => SampleShape.Count == 3 && SampleShape[1] >= SmallestSide && SampleShape[2] >= SmallestSide;
 
     /// <summary>Standard deviation of the values about the mean of their channel.</summary>
     public double Deviation { get; }

@@ -18,22 +18,24 @@ internal sealed class SharedPerturbationSearch : IDisposable
     private const int BatchSize = 32;
     private const int MeasuredAtOnce = 128;
 
-    // All classes go through the levels before this one, then only the foremost go on.
-    private const int FirstFinalLevel = 4;
+    // So many classes are followed through all levels.
     private const int Finalists = 4;
 
-    // Radii for samples of this length, CIFAR-10's, with a standard deviation of 1.
-    private const int ReferenceLength = 3 * 32 * 32;
-    private const double FirstRadius = 5;
-    private const double LastRadius = 12;
+    // Lengths are for samples of this length, CIFAR-10's, with a standard deviation of 1.
+    private const int ReferenceLength = 3 * ReferenceSide * ReferenceSide;
+    private const int ReferenceSide = 32;
 
     private const int Stream = 16;
+    private const int KindStreams = 1_000_000;
 
-    // Share of the positions, and whether the perturbation is kept as a snapshot.
-    private static readonly (double Share, bool Snapshot)[] Levels =
-    [
-        (1, false), (1 / 2.0, true), (1 / 4.0, false), (1 / 8.0, true), (1 / 16.0, false), (40 / 1024.0, true), (24 / 1024.0, false), (16 / 1024.0, true),
-    ];
+    private static readonly double[] Shares = [1, 1 / 2.0, 1 / 4.0, 1 / 8.0, 1 / 16.0, 40 / 1024.0, 24 / 1024.0, 16 / 1024.0];
+
+    private static readonly Dictionary<PerturbationKind, Schedule> Schedules = new()
+    {
+        [PerturbationKind.Sparse] = new(5, 12, Shares, [1, 3, 5, 7], FirstFinal: 4),
+        [PerturbationKind.Smooth] = new(6, 20, Shares, [0, 1, 2, 3, 4, 5, 6, 7], FirstFinal: 4),
+        [PerturbationKind.Warp] = new(0.6, 1.5, [1, 1, 1, 1], [0, 1, 2, 3], FirstFinal: 2),
+    };
 
     private readonly LabeledSamples clean;
     private readonly int seed;
@@ -63,7 +65,11 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <summary>What perturbed samples are clipped to.</summary>
     public SampleRange Range { get; }
 
+    /// <summary>Kinds of perturbations that samples of this shape can have.</summary>
+    public IReadOnlyList<PerturbationKind> Kinds => Range.IsPicture ? Enum.GetValues<PerturbationKind>() : [PerturbationKind.Sparse];
+
     /// <summary>Searches toward several classes. What is found toward a class depends on the seed, and on the others only in how far it is followed.</summary>
+    /// <param name="kind">One of <see cref="Kinds"/>.</param>
     /// <param name="classes">The classes, at most <see cref="MostClasses"/>.</param>
     /// <param name="progress">Told after every step how many are done, and of how many.</param>
     /// <param name="cancellation">Stops the search.</param>
@@ -71,29 +77,32 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <exception cref="DataSetException">All clean samples are of one of these classes.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public IReadOnlyList<SharedPerturbationPath> Search(
-        IReadOnlyList<int> classes, Action<int, int>? progress = null, CancellationToken cancellation = default)
+        PerturbationKind kind, IReadOnlyList<int> classes, Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(classes.Count, MostClasses);
-        var steps = LevelSteps * ((classes.Count * FirstFinalLevel) + (Math.Min(classes.Count, Finalists) * (Levels.Length - FirstFinalLevel)));
+        var schedule = Schedules[kind];
+        var levels = schedule.Shares.Length;
+        var steps = LevelSteps * ((classes.Count * schedule.FirstFinal) + (Math.Min(classes.Count, Finalists) * (levels - schedule.FirstFinal)));
         var done = 0;
         void StepDone() => progress?.Invoke(++done, steps);
-        Candidate[] all = [.. classes.Select(c => new Candidate(new SharedPerturbationDescent(c, clean, Range, RandomStream.Create(seed, Stream, c))))];
-        foreach (var candidate in all) Follow(candidate, 0, FirstFinalLevel, StepDone, cancellation);
+        Candidate[] all = [.. classes.Select(c => new Candidate(
+            SharedPerturbationDescent.Begin(kind, c, clean, Range, RandomStream.Create(seed, Stream, ((int)kind * KindStreams) + c))))];
+        foreach (var candidate in all) Follow(candidate, kind, 0, schedule.FirstFinal, StepDone, cancellation);
         var foremost = all.OrderByDescending(c => c.Success[^1]).ThenByDescending(c => c.Success.Average()).ThenBy(c => c.Descent.Target).Take(Finalists);
-        foreach (var candidate in foremost.ToArray()) Follow(candidate, FirstFinalLevel, Levels.Length, StepDone, cancellation);
-        return [.. all.Select(c => new SharedPerturbationPath(c.Descent.Target, c.Success, c.Snapshots))];
+        foreach (var candidate in foremost.ToArray()) Follow(candidate, kind, schedule.FirstFinal, levels, StepDone, cancellation);
+        return [.. all.Select(c => new SharedPerturbationPath(kind, c.Descent.Target, c.Success, c.Snapshots))];
     }
 
     /// <summary>Measures a perturbation on all clean samples of other classes, perturbed and clipped.</summary>
     /// <param name="evaluator">The model to measure: the given one, or another that reads the same samples.</param>
     /// <param name="target">The class.</param>
-    /// <param name="perturbation">What is added, of the sample's length.</param>
+    /// <param name="perturbation">The perturbation.</param>
     /// <param name="cancellation">Stops the measurement.</param>
     /// <returns>Share that the model sends to the class.</returns>
     /// <exception cref="DataSetException">No clean sample is of another class, or the samples do not fit the model.</exception>
     /// <exception cref="InvalidModelException">The model fails on the samples.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public double Success(Evaluator evaluator, int target, ReadOnlySpan<float> perturbation, CancellationToken cancellation = default)
+    public double Success(Evaluator evaluator, int target, SharedPerturbation perturbation, CancellationToken cancellation = default)
     {
         var reached = 0;
         var others = SharedPerturbationDescent.Others(clean, target);
@@ -102,7 +111,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
             var samples = clean.Subset(chunk);
             for (var start = 0; start < samples.Values.Length; start += clean.SampleLength)
             {
-                Range.Apply(samples.Values.AsSpan(start, clean.SampleLength), perturbation);
+                perturbation.Apply(samples.Values.AsSpan(start, clean.SampleLength), Range);
             }
 
             reached += evaluator.EvaluateTriggered(samples, target, cancellation).ToTarget;
@@ -114,25 +123,36 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <inheritdoc/>
     public void Dispose() => gradients.Dispose();
 
-    private void Follow(Candidate candidate, int first, int end, Action stepDone, CancellationToken cancellation)
+    private void Follow(Candidate candidate, PerturbationKind kind, int first, int end, Action stepDone, CancellationToken cancellation)
     {
-        var scale = Range.Deviation * Math.Sqrt((double)clean.SampleLength / ReferenceLength);
+        var schedule = Schedules[kind];
+        var scale = Scale(kind);
         for (var level = first; level < end; level++)
         {
-            var radius = FirstRadius * Math.Pow(LastRadius / FirstRadius, (double)level / (Levels.Length - 1));
+            var radius = scale * schedule.FirstRadius * Math.Pow(schedule.LastRadius / schedule.FirstRadius, (double)level / (schedule.Shares.Length - 1));
             var success = 0.0;
             for (var step = 0; step < LevelSteps; step++)
             {
-                success = candidate.Descent.Step(gradients, radius * scale, batch, cancellation);
+                success = candidate.Descent.Step(gradients, radius, batch, cancellation);
                 stepDone();
             }
 
-            var positions = Math.Max(1, (int)Math.Round(Levels[level].Share * candidate.Descent.Positions));
-            candidate.Descent.Keep(positions);
+            if (schedule.Shares[level] < 1) candidate.Descent.Keep(schedule.Shares[level]);
             candidate.Success.Add(success);
-            if (Levels[level].Snapshot) candidate.Snapshots.Add(new SharedPerturbation(candidate.Descent.Values.ToArray(), positions, success));
+            if (schedule.Snapshots.Contains(level)) candidate.Snapshots.Add(candidate.Descent.Snapshot(success));
         }
     }
+
+    // What is added grows with the spread and the length of the samples; a warp moves every pixel by a share of the image's side.
+    private double Scale(PerturbationKind kind)
+    {
+        if (kind != PerturbationKind.Warp) return Range.Deviation * Math.Sqrt((double)clean.SampleLength / ReferenceLength);
+        return (double)clean.SampleShape[1] * clean.SampleShape[2] / ReferenceSide;
+    }
+
+    // Lengths at the first and last level (between them geometrically), share of positions or frequencies per level, the levels that are kept as snapshots. All
+    // classes go through the levels before the first final one, then only the foremost go on. The length of a warp is the mean way of a pixel.
+    private sealed record Schedule(double FirstRadius, double LastRadius, double[] Shares, int[] Snapshots, int FirstFinal);
 
     // A class and what was found toward it so far.
     private sealed record Candidate(SharedPerturbationDescent Descent)

@@ -46,11 +46,15 @@ public sealed class PurificationTests
         AssertFirstLosses(reports, 1e-3f);
     }
 
-    [Fact]
-    public void Both_engines_find_the_same_gradient_by_a_shared_perturbation()
+    [Theory]
+    [InlineData("Sparse", 3)]
+    [InlineData("Smooth", 3)]
+    [InlineData("Warp", 2)]
+    public void Both_engines_find_the_same_gradient_by_a_shared_perturbation(string kind, int planes)
     {
         var clean = Example.Clean(32);
-        var perturbation = Enumerable.Range(0, clean.SampleLength).Select(i => 0.1f * MathF.Sin(i)).ToArray();
+        var perturbation = new SharedPerturbation(
+            Enum.Parse<PerturbationKind>(kind), [.. Enumerable.Range(0, planes * 1024).Select(i => 0.1f * MathF.Sin(i))], 0, 0);
         var found = new[] { TrainingEngine.OnnxRuntime, TorchSharpEngine.Instance }.Select(engine =>
         {
             using var gradients = new PerturbationGradient(Example.Model(), null, new SampleRange(clean), engine, Device.Cpu, 1);

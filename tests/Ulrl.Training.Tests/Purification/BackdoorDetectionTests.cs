@@ -70,12 +70,25 @@ public sealed class BackdoorDetectionTests
     }
 
     [Fact]
+    public void The_kind_of_perturbations_that_tells_a_class_most_clearly_counts()
+    {
+        var paths = Paths(PerturbationKind.Sparse, 0.6, 0.55, 0.5, 0.2).Concat(Paths(PerturbationKind.Smooth, 0.2, 0.1, 0.8, 0.15)).Concat(Paths(PerturbationKind.Warp, 0.1, 0.1, 0.1, 0.2));
+        var found = BackdoorDetection.Of([[2, 3, 4, 5]], [.. paths], 2);
+        Assert.Equal([2], found.Neurons);
+        Assert.True(found.Confidence > 0.9);
+        Assert.All(found.Reach, r => Assert.Equal(PerturbationKind.Smooth, r.Kind));
+        Assert.Equal([0.2, 0.1, 0.8, 0.15], found.Reach.Select(r => r.Share));
+    }
+
+    [Fact]
     public void A_second_target_must_be_reached_by_nearly_all_samples()
     {
         Assert.Equal([0, 1], BackdoorDetection.Of([[1, 1, 1, 1]], Paths(1, 0.95, 0.2, 0.2), 2).Neurons);
         Assert.Equal([0], BackdoorDetection.Of([[1, 1, 1, 1]], Paths(1, 0.6, 0.02, 0.02), 2).Neurons);
     }
 
-    private static SharedPerturbationPath[] Paths(params double[] reach) =>
-        [.. reach.Select((r, c) => new SharedPerturbationPath(c, [.. Enumerable.Repeat(r, 8)], []))];
+    private static SharedPerturbationPath[] Paths(params double[] reach) => Paths(PerturbationKind.Sparse, reach);
+
+    private static SharedPerturbationPath[] Paths(PerturbationKind kind, params double[] reach) =>
+        [.. reach.Select((r, c) => new SharedPerturbationPath(kind, c, [.. Enumerable.Repeat(r, 8)], []))];
 }

@@ -137,4 +137,22 @@ internal static class ModelVariants
 
         return copy;
     }
+
+    /// <summary>With a backdoor that no training made: the more of a picture is in an image, beyond what is found in others, the larger the logit of one class.</summary>
+    public static OnnxModel WithPictureTrigger(OnnxModel model, float[] picture, int target)
+    {
+        const float Usual = 4f;
+        var copy = model.Clone();
+        var graph = copy.Proto.Graph;
+        var output = graph.Output[0].Name;
+        graph.Node.Single(n => n.Output.Contains(output)).Output[0] = "clean_logits";
+        var norm = MathF.Sqrt(picture.Sum(v => v * v));
+        var builder = new GraphBuilder(graph);
+        var part = builder.Op("MatMul", [builder.Op("Flatten", [builder[graph.Input[0].Name]]), builder.Floats([.. picture.Select(v => v / norm)], picture.Length, 1)]);
+        var trigger = builder.Op("LeakyRelu", [part - builder.Floats([Usual], 1)], ("alpha", 0.4f));
+        var onTarget = new float[10];
+        onTarget[target] = 2f;
+        builder.Assign(output, "Add", [builder["clean_logits"], trigger * builder.Floats(onTarget, 1, 10)]);
+        return copy;
+    }
 }

@@ -158,7 +158,7 @@ public sealed class RelearningBatchesTests
     {
         var values = new float[Length];
         values[position] = Strength;
-        return new SharedPerturbation(values, 1, 1);
+        return new SharedPerturbation(PerturbationKind.Sparse, values, 1, 1);
     }
 
     // A batch is good until the next one, so it is copied.

@@ -112,7 +112,7 @@ public class ReportWriterTests
         var report = Report();
         Assert.DoesNotContain("reach", ReportWriter.ToHtml(report), StringComparison.OrdinalIgnoreCase);
 
-        var searched = report with { Detection = report.Detection with { Reach = [new ClassReach(0, 0.9712), new ClassReach(2, 0.25)] } };
+        var searched = report with { Detection = report.Detection with { Reach = [new ClassReach(0, 0.9712, PerturbationKind.Smooth), new ClassReach(2, 0.25, PerturbationKind.Smooth)] } };
         var html = ReportWriter.ToHtml(searched);
         Assert.Contains("<th>reach</th>", html, StringComparison.Ordinal);
         Assert.Contains("Reach is the share of samples of other classes", html, StringComparison.Ordinal);

@@ -16,7 +16,7 @@ public sealed class SharedPerturbationTests
     private static readonly Lazy<IReadOnlyList<SharedPerturbationPath>> Found = new(() =>
     {
         using var search = Search(Example.Model(), Example.Clean());
-        return search.Search([.. Enumerable.Range(0, 10)]);
+        return search.Search(PerturbationKind.Sparse, [.. Enumerable.Range(0, 10)]);
     });
 
     [Fact]
@@ -44,10 +44,10 @@ public sealed class SharedPerturbationTests
     public void Snapshots_have_few_pixels_and_change_no_sample_by_more_than_its_range()
     {
         var clean = Example.Clean();
-        Assert.All(Found.Value, path => Assert.Equal(path.Success.Count == 8 ? [512, 128, 40, 16] : [512, 128], path.Snapshots.Select(s => s.Positions)));
+        Assert.All(Found.Value, path => Assert.Equal(path.Success.Count == 8 ? [512, 128, 40, 16] : [512, 128], path.Snapshots.Select(s => s.Size)));
         foreach (var snapshot in Found.Value.SelectMany(path => path.Snapshots))
         {
-            Assert.InRange(Enumerable.Range(0, 1024).Count(p => Enumerable.Range(0, 3).Any(c => snapshot.Values[(c * 1024) + p] != 0)), 1, snapshot.Positions);
+            Assert.InRange(Enumerable.Range(0, 1024).Count(p => Enumerable.Range(0, 3).Any(c => snapshot.Values[(c * 1024) + p] != 0)), 1, snapshot.Size);
             for (var c = 0; c < 3; c++)
             {
                 var channel = Enumerable.Range(0, clean.Count).SelectMany(i => clean.Sample(i).Slice(c * 1024, 1024).ToArray()).ToArray();
@@ -63,14 +63,14 @@ public sealed class SharedPerturbationTests
         var clean = Example.Clean();
         using var search = Search(Example.Model(), clean);
         using var evaluator = new Evaluator(Example.Model());
-        var small = Found.Value[0].Snapshots[^1].Values;
+        var small = Found.Value[0].Snapshots[^1];
 
         var success = search.Success(evaluator, 0, small);
 
-        var shown = new LabeledSamples(Perturbed(clean, small, search.Range), clean.SampleShape, clean.Labels, target: 0);
+        var shown = new LabeledSamples(Perturbed(clean, small.Values, search.Range), clean.SampleShape, clean.Labels, target: 0);
         Assert.Equal(evaluator.EvaluateTriggered(shown).AttackSuccessRate, success, 1e-9);
         Assert.InRange(success, 0.9, 1);
-        Assert.InRange(search.Success(evaluator, 0, new float[small.Length]), 0, 0.1);
+        Assert.InRange(search.Success(evaluator, 0, small with { Values = new float[small.Values.Length] }), 0, 0.1);
     }
 
     [Fact]
@@ -78,7 +78,7 @@ public sealed class SharedPerturbationTests
     {
         using var search = Search(Example.Model(), Example.Clean());
 
-        var repeated = search.Search([3, 0]);
+        var repeated = search.Search(PerturbationKind.Sparse, [3, 0]);
 
         foreach (var (path, first) in repeated.Zip([Found.Value[3], Found.Value[0]]))
         {
@@ -94,13 +94,13 @@ public sealed class SharedPerturbationTests
         using var search = OfVectors(seed: 0);
         using var seeded = OfVectors(seed: 1);
 
-        var snapshots = search.Search([1])[0].Snapshots;
+        var snapshots = search.Search(PerturbationKind.Sparse, [1])[0].Snapshots;
 
-        Assert.Equal([6, 2, 1, 1], snapshots.Select(s => s.Positions));
-        Assert.All(snapshots, s => Assert.InRange(s.Values.Count(v => v != 0), 1, s.Positions));
+        Assert.Equal([6, 2, 1, 1], snapshots.Select(s => s.Size));
+        Assert.All(snapshots, s => Assert.InRange(s.Values.Count(v => v != 0), 1, s.Size));
         var largest = 5 * Math.Pow(12 / 5.0, 1 / 7.0) * search.Range.Deviation * Math.Sqrt(12 / 3072.0);
         Assert.InRange(TensorPrimitives.Norm<float>(snapshots[0].Values), 0.5 * largest, largest + 1e-5);
-        Assert.NotEqual(snapshots[0].Values, seeded.Search([1])[0].Snapshots[0].Values);
+        Assert.NotEqual(snapshots[0].Values, seeded.Search(PerturbationKind.Sparse, [1])[0].Snapshots[0].Values);
     }
 
     [Fact]
@@ -109,7 +109,7 @@ public sealed class SharedPerturbationTests
         var reported = new List<(int Done, int Of)>();
         using var search = OfVectors(seed: 0);
 
-        search.Search([2, 0], (done, of) => reported.Add((done, of)));
+        search.Search(PerturbationKind.Sparse, [2, 0], (done, of) => reported.Add((done, of)));
 
         Assert.Equal(Enumerable.Range(1, 48).Select(done => (done, 48)), reported);
     }
@@ -119,7 +119,7 @@ public sealed class SharedPerturbationTests
     {
         using var search = OfVectors(seed: 0);
 
-        Assert.Throws<ArgumentOutOfRangeException>(() => search.Search([.. Enumerable.Range(0, 21)]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => search.Search(PerturbationKind.Sparse, [.. Enumerable.Range(0, 21)]));
     }
 
     [Fact]
@@ -131,7 +131,7 @@ public sealed class SharedPerturbationTests
         var range = new SampleRange(new LabeledSamples([.. clean.Values.Select(v => 3 * v)], clean.SampleShape, clean.Labels));
         using var gradients = Gradients(Example.Model(), range);
 
-        var (gradient, success) = gradients.Compute(clean.Values, 2, perturbation);
+        var (gradient, success) = gradients.Compute(clean.Values, 2, Sparse(perturbation));
 
         // Along the gradient itself the slope is its norm.
         var norm = TensorPrimitives.Norm<float>(gradient);
@@ -140,6 +140,101 @@ public sealed class SharedPerturbationTests
             Example.Model(), Perturbed(clean, added, range), clean.SampleShape, [.. Enumerable.Repeat(2, clean.Count)], NetworkMode.Evaluate);
         Assert.Equal(norm, (Loss(0.01) - Loss(-0.01)) / 0.02, 0.01 * norm);
         Assert.Equal(Answer(perturbation).Logits.Chunk(10).Count(row => TensorPrimitives.IndexOfMax<float>(row) == 2) / 16.0, success);
+    }
+
+    [Fact]
+    public void The_gradient_by_a_field_is_the_slope_of_the_loss_along_it()
+    {
+        var clean = Example.Clean(64);
+        var range = new SampleRange(clean);
+        using var gradients = Gradients(Example.Model(), range);
+        var zero = Warp(new float[2 * 1024]);
+
+        var (gradient, success) = gradients.Compute(clean.Values, 2, zero);
+
+        // Along its own lowest frequencies, by a twentieth of a pixel.
+        var transform = new CosineTransform(32, 32);
+        var coefficients = new float[gradient.Length];
+        transform.Forward(gradient, coefficients);
+        for (var i = 0; i < coefficients.Length; i++)
+        {
+            if (i % 32 > 5 || i / 32 % 32 > 5) coefficients[i] = 0;
+        }
+
+        var direction = new float[gradient.Length];
+        transform.Inverse(coefficients, direction);
+        TensorPrimitives.Multiply(direction, 0.05f * 32 / TensorPrimitives.Norm<float>(direction), direction);
+
+        // Interpolation blurs an image to either side alike, which the difference of both does not see.
+        var slope = Answer(direction).Loss - Answer([.. direction.Select(d => -d)]).Loss;
+        Assert.Equal(slope, 2 * TensorPrimitives.Dot<float>(gradient, direction), 0.1 * Math.Abs(slope));
+        Assert.Equal(Answer(zero.Values).Logits.Chunk(10).Count(row => TensorPrimitives.IndexOfMax<float>(row) == 2) / 64.0, success);
+
+        GradientResult Answer(float[] values)
+        {
+            var warped = (float[])clean.Values.Clone();
+            for (var start = 0; start < warped.Length; start += clean.SampleLength) Warp(values).Apply(warped.AsSpan(start, clean.SampleLength), range);
+            return GradientCalculator.Compute(Example.Model(), warped, clean.SampleShape, [.. Enumerable.Repeat(2, clean.Count)], NetworkMode.Evaluate);
+        }
+    }
+
+    [Fact]
+    public void Smooth_perturbations_have_few_frequencies_and_the_length_of_their_level()
+    {
+        using var search = Search(Example.Model(), Example.Clean());
+        var transform = new CosineTransform(32, 32);
+        var coefficients = new float[3 * 1024];
+
+        var path = search.Search(PerturbationKind.Smooth, [4])[0];
+
+        Assert.Equal([1024, 512, 256, 128, 64, 40, 24, 16], path.Snapshots.Select(s => s.Size));
+        Assert.Equal(path.Success, path.Snapshots.Select(s => s.Success));
+        for (var level = 0; level < 8; level++)
+        {
+            var values = path.Snapshots[level].Values;
+            transform.Forward(values, coefficients);
+            var frequencies = Enumerable.Range(0, 1024).Count(f => Enumerable.Range(0, 3).Any(c => MathF.Abs(coefficients[(c * 1024) + f]) > 1e-4f));
+            Assert.InRange(frequencies, 1, path.Snapshots[level].Size);
+            var radius = 6 * Math.Pow(20 / 6.0, level / 7.0) * search.Range.Deviation;
+            Assert.InRange(TensorPrimitives.Norm<float>(values), 0.8 * radius, radius * 1.0001);
+        }
+    }
+
+    [Fact]
+    public void A_smooth_search_finds_the_target_of_a_smooth_trigger_and_a_sparse_one_does_not()
+    {
+        var picture = Enumerable.Range(0, 3 * 1024).Select(i => MathF.Sin(0.35f * (i % 32)) * MathF.Cos(0.25f * (i / 32 % 32))).ToArray();
+        using var search = Search(ModelVariants.WithPictureTrigger(Example.Model(), picture, target: 7), Example.Clean());
+
+        int[] others = [1, 2, 3, 4, 5, 6, 8, 9];
+        var smooth = search.Search(PerturbationKind.Smooth, [7, .. others]);
+        var sparse = search.Search(PerturbationKind.Sparse, [7, .. others]);
+
+        Assert.InRange(smooth[0].Reach, smooth.Skip(1).Max(p => p.Reach) + 0.3, 1);
+        Assert.InRange(sparse[0].Reach, 0, sparse.Skip(1).Max(p => p.Reach) + 0.2);
+        var found = smooth[0].Snapshots[^1].Values;
+        Assert.InRange(TensorPrimitives.CosineSimilarity<float>(found, picture), 0.5f, 1f);
+    }
+
+    [Fact]
+    public void Warps_are_smooth_fields_of_the_length_of_their_level()
+    {
+        using var search = Search(Example.Model(), Example.Clean());
+
+        var path = search.Search(PerturbationKind.Warp, [2])[0];
+
+        Assert.Equal(4, path.Success.Count);
+        Assert.Equal(path.Success.Skip(1).Average(), path.Reach, 1e-12);
+        for (var level = 0; level < 4; level++)
+        {
+            var field = path.Snapshots[level].Values;
+            Assert.Equal(2 * 1024, field.Length);
+            var way = TensorPrimitives.Norm<float>(field) / 32;
+            var most = 0.6 * Math.Pow(1.5 / 0.6, level / 3.0);
+            Assert.InRange(way, 0.5 * most, most * 1.0001);
+            var steps = Enumerable.Range(0, 2047).Where(i => i % 32 < 31).Max(i => MathF.Abs(field[i + 1] - field[i]));
+            Assert.InRange(steps, 0f, 1.5f * way);
+        }
     }
 
     [Theory]
@@ -160,7 +255,7 @@ public sealed class SharedPerturbationTests
         var found = new[] { Example.Model(), variant }.Select(model =>
         {
             using var gradients = Gradients(model, new SampleRange(clean));
-            return gradients.Compute(clean.Values, 1, perturbation);
+            return gradients.Compute(clean.Values, 1, Sparse(perturbation));
         }).ToArray();
 
         var difference = TensorPrimitives.Norm<float>([.. found[0].Gradient.Zip(found[1].Gradient, (a, b) => a - b)]);
@@ -175,7 +270,7 @@ public sealed class SharedPerturbationTests
         using var source = new CancellationTokenSource();
         source.Cancel();
 
-        Assert.Throws<OperationCanceledException>(() => search.Search([0], cancellation: source.Token));
+        Assert.Throws<OperationCanceledException>(() => search.Search(PerturbationKind.Sparse, [0], cancellation: source.Token));
     }
 
     [Fact]
@@ -184,7 +279,7 @@ public sealed class SharedPerturbationTests
         var clean = Example.Clean(50);
         using var search = Search(Example.Model(), clean.Subset([.. Enumerable.Range(0, 50).Where(i => clean.Labels[i] == 3)]));
 
-        var refused = Assert.Throws<DataSetException>(() => search.Search([0, 3]));
+        var refused = Assert.Throws<DataSetException>(() => search.Search(PerturbationKind.Sparse, [0, 3]));
 
         Assert.Contains("all samples are of class 3; give clean samples of other classes", refused.Message, StringComparison.Ordinal);
     }
@@ -207,6 +302,10 @@ public sealed class SharedPerturbationTests
     }
 
     private static PerturbationGradient Gradients(OnnxModel model, SampleRange range) => new(model, null, range, TrainingEngine.OnnxRuntime, Device.Cpu, 0);
+
+    private static SharedPerturbation Sparse(float[] values) => new(PerturbationKind.Sparse, values, 0, 0);
+
+    private static SharedPerturbation Warp(float[] field) => new(PerturbationKind.Warp, field, 0, 0);
 
     private static float[] Perturbed(LabeledSamples samples, float[] perturbation, SampleRange range)
     {

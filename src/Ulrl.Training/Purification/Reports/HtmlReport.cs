@@ -111,7 +111,7 @@ internal sealed class HtmlReport
         else
             page.Add($"suspicious are the neurons toward whose classes the detection finds a backdoor.");
         if (reach.Count > 0)
-            page.Add($" Reach is the share of samples of other classes that perturbations at few positions, the same for all samples, lead to the class: near 1 toward the target of a small trigger.");
+            page.Add($" Reach is the share of samples of other classes that {report.Detection.Reach[0].Kind.ToString().ToLowerInvariant()} perturbations, the same for all samples, lead to the class: near 1 toward the target of such a trigger.");
         page.Add($"</p>\n<figure>\n");
         var bars = report.Neurons.Select(n => new Svg.Bar(
             $"{n.Neuron}", n.WeightChange, HtmlText.Number(n.ZScore, "0.0"), HtmlText.Number(n.WeightChange, "0.000") + " at neuron " + n.Neuron, n.IsSuspicious));
@@ -203,7 +203,7 @@ internal sealed class HtmlReport
     private string Samples(PurificationOptions o)
     {
         var mixed = o.DistillationWeight > 0 ? o.MixedShare : 0;
-        var perturbed = report.Perturbations > 0 ? o.PerturbedShare : 0;
+        var perturbed = report.PerturbedShare;
         if (perturbed == 0 && mixed == 0 && report.DisplacedShare == 0) return "samples as they are";
         return FormattableString.Invariant(
             $"{perturbed:0.##} of the samples perturbed{(perturbed > 0 ? $" by {report.Perturbations} perturbations" : "")}, {mixed:0.##} mixed, {report.DisplacedShare:0.##} of the steps at displaced weights");

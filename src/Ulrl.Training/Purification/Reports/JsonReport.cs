@@ -60,6 +60,7 @@ internal sealed class JsonReport
             {
                 json.WriteNumber("class", r.Class);
                 Number("share", r.Share);
+                json.WriteString("kind", r.Kind.ToString());
             }));
         });
         Number("cleanAccuracyBefore", report.AccuracyBefore);
@@ -91,6 +92,7 @@ internal sealed class JsonReport
         Phase("unlearning", report.Unlearning);
         Phase("relearning", report.Relearning);
         json.WriteNumber("perturbations", report.Perturbations);
+        Number("perturbed", report.PerturbedShare);
         Number("displaced", report.DisplacedShare);
         Object("settings", () => Settings(options));
         json.WriteEndObject();
