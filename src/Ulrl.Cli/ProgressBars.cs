@@ -36,6 +36,7 @@ internal sealed class ProgressBars : IProgress<PurificationProgress>
         }
 
         task.Description = description;
+        task.MaxValue = value.Steps;
         task.Value = value.Step;
     }
 

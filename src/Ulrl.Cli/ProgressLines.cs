@@ -3,7 +3,7 @@ using Ulrl.Training.Purification;
 
 namespace Ulrl.Cli;
 
-/// <summary>Progress where lines cannot be redrawn: one line per epoch, and for every fifth of a search, which has none.</summary>
+/// <summary>Progress where lines cannot be redrawn: one line per epoch, and for every fifth of a search.</summary>
 internal sealed class ProgressLines(Terminal terminal) : IProgress<PurificationProgress>
 {
     private const int SearchLines = 5;
@@ -25,8 +25,8 @@ internal sealed class ProgressLines(Terminal terminal) : IProgress<PurificationP
         last = null;
     }
 
-    private static (PurificationPhase Phase, long Part) Line(PurificationProgress step) =>
-        (step.Phase, step.Phase == PurificationPhase.Search ? (step.Step - 1L) * SearchLines / step.Steps : step.Epoch);
+    private static (PurificationPhase Phase, int Epoch, long Part) Line(PurificationProgress step) =>
+        (step.Phase, step.Epoch, step.Phase == PurificationPhase.Search ? (step.Step - 1L) * SearchLines / step.Steps : 0);
 
     private void Print(PurificationProgress epoch) => terminal.Error.WriteLine(string.Create(
         CultureInfo.InvariantCulture,

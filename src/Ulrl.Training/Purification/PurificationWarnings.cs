@@ -19,7 +19,7 @@ internal static class PurificationWarnings
         var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
         if (suspicious.Length == 0)
         {
-            var hardened = detection.Reach.Count > 0 ? " and hardened against perturbations toward any class" : "";
+            var hardened = detection.Reach.Count > 0 ? " and hardened against sparse perturbations toward any class" : "";
             warnings.Add($"Nothing suspicious was found: the model was only fine-tuned on the clean samples{hardened}. No backdoor is known to have been removed, and one that the detection missed can still be in it.");
         }
         else if (!detection.IsBackdoored)

@@ -28,7 +28,7 @@ public static class Purifier
     // Toward one class, by one kind.
     private const int MostPerturbations = 4;
 
-    // Where nothing is suspicious, the network is hardened against perturbations toward all classes; this share of the perturbed samples costs no accuracy.
+    // Where nothing is suspicious, the network is hardened against sparse perturbations toward all classes; this share of the perturbed samples costs no accuracy.
     private const float HardenedShare = 0.4f;
 
     // Displacements are drawn up to this share of what unlearning changed; above it the suspicious class is given up.
@@ -302,14 +302,14 @@ public static class Purifier
         }
 
         // Perturbations that lead to a suspicious class; where none does, all that were found. Steps at displaced weights stand for what the search has not
-        // found, or, of a warp, not to the full. Where nothing is suspicious, perturbations toward all classes.
+        // found, or, of a warp, not to the full. Where nothing is suspicious, sparse perturbations toward all classes, which the patch of an attack from every class to the next is a part of.
         private RelearningPlan? Plan(int[] suspicious, SharedPerturbationSearch? search, IReadOnlyList<SharedPerturbationPath> paths)
         {
             if (options.PerturbedShare == 0 && options.MixedShare == 0 && options.DisplacedShare == 0) return null;
             var isHardened = suspicious.Length == 0;
             var perturbations = new List<(int, SharedPerturbation)>();
             var isDisplaced = false;
-            if (isHardened) perturbations.AddRange(paths.SelectMany(path => Spread(path.Snapshots).Select(p => (path.Class, p))));
+            if (isHardened) perturbations.AddRange(paths.Where(path => path.Kind == PerturbationKind.Sparse).SelectMany(path => path.Snapshots.Select(p => (path.Class, p))));
             using var evaluator = search is null || isHardened
                 ? null
                 : new Evaluator(model, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);

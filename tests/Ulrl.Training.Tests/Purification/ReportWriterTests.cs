@@ -121,6 +121,8 @@ public class ReportWriterTests
         Assert.Contains("<td>1.00</td><td>–</td><td></td>", html, StringComparison.Ordinal);
         using var document = JsonDocument.Parse(ReportWriter.ToJson(searched));
         var reach = document.RootElement.GetProperty("detection").GetProperty("reach");
+        Assert.Equal(["Smooth", "Smooth"], reach.EnumerateArray().Select(r => r.GetProperty("kind").GetString()));
+        Assert.Contains("samples of other classes that smooth perturbations, the same for all samples, lead to", html, StringComparison.Ordinal);
         Assert.Equal([(0, 0.9712), (2, 0.25)], reach.EnumerateArray().Select(r => (r.GetProperty("class").GetInt32(), r.GetProperty("share").GetDouble())));
     }
 
@@ -131,7 +133,7 @@ public class ReportWriterTests
         Assert.Contains("suspicious neurons kept, 0 of the samples perturbed, 0.3 mixed, 0 of the steps at displaced weights", ReportWriter.ToHtml(balanced), StringComparison.Ordinal);
         Assert.Contains(
             "suspicious neurons kept, 0.4 of the samples perturbed by 4 perturbations, 0.3 mixed, 0.15 of the steps at displaced weights",
-            ReportWriter.ToHtml(balanced with { Perturbations = 4, DisplacedShare = 0.15f }),
+            ReportWriter.ToHtml(balanced with { Perturbations = 4, PerturbedShare = 0.4f, DisplacedShare = 0.15f }),
             StringComparison.Ordinal);
         Assert.Contains("suspicious are the neurons toward whose classes the detection finds a backdoor", ReportWriter.ToHtml(balanced), StringComparison.Ordinal);
         var published = ReportWriter.ToHtml(balanced with { Options = PurificationOptions.Published() });
