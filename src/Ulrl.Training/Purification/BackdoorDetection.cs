@@ -29,6 +29,9 @@ public sealed record BackdoorDetection(
     // Several targets, each with its trigger, are each reached by nearly all samples.
     private const double ReachOfSeveral = 0.75;
 
+    // What is left of the first sign where no kind of perturbation confirms it.
+    private const double Unconfirmed = 0.7;
+
     // One run cannot show that the same neuron leads again.
     private const double MostOfOneRun = 0.75;
 
@@ -53,18 +56,17 @@ public sealed record BackdoorDetection(
         var confidence = Logistic(DominanceSlope * (byWeights.Lead - DominanceMiddle));
         if (changes.Count == 1) confidence = Math.Min(confidence, MostOfOneRun);
         var neurons = byWeights.Leaders;
-        var reach = paths.GroupBy(p => p.Kind, p => new ClassReach(p.Class, p.Reach, p.Kind))
-            .Select(kind => kind.ToArray())
-            .OrderByDescending(kind => kind.Length > 1 ? LeadOf(kind, most).Lead : double.NegativeInfinity)
-            .FirstOrDefault([]);
-        if (reach.Length > 1) (confidence, neurons) = Joined(confidence, neurons, LeadOf(reach, most));
+        var kinds = paths.GroupBy(p => p.Kind, p => new ClassReach(p.Class, p.Reach, p.Kind)).Select(kind => kind.ToArray()).ToArray();
+        var reach = kinds.OrderByDescending(kind => kind.Length > 1 ? LeadOf(kind, most).Lead : double.NegativeInfinity).FirstOrDefault([]);
+        if (reach.Length > 1) (confidence, neurons) = Joined(confidence, neurons, LeadOf(reach, most), kinds.Length == Enum.GetValues<PerturbationKind>().Length);
         return new BackdoorDetection(confidence, [.. neurons.Order()], Math.Exp(byWeights.Lead), [.. changes.Select(Run)], reach);
     }
 
     // Signs that agree are taken as independent; of two that do not, a perturbation that works is the better one.
-    private static (double Confidence, int[] Neurons) Joined(double confidence, int[] neurons, (double Lead, int[] Leaders) reach)
+    private static (double Confidence, int[] Neurons) Joined(double confidence, int[] neurons, (double Lead, int[] Leaders) reach, bool isComplete)
     {
         var byReach = Logistic(ReachSlope * (reach.Lead - ReachMiddle));
+        if (isComplete && byReach < 0.5) confidence *= Unconfirmed;
         if (reach.Leaders.Order().SequenceEqual(neurons.Order())) return (1 - ((1 - confidence) * (1 - byReach)), neurons);
         return byReach >= 0.5 || byReach > confidence ? (byReach, reach.Leaders) : (confidence, neurons);
     }

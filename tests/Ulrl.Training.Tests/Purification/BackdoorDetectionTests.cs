@@ -81,6 +81,18 @@ public sealed class BackdoorDetectionTests
     }
 
     [Fact]
+    public void Weights_count_for_less_where_no_kind_of_perturbation_confirms_them()
+    {
+        double[][] weights = [[2, 3, 20, 5], [2, 3, 22, 4], [3, 2, 18, 3]];
+        var sparse = Paths(PerturbationKind.Sparse, 0.4, 0.38, 0.35, 0.2);
+        var all = sparse.Concat(Paths(PerturbationKind.Smooth, 0.1, 0.2, 0.15, 0.2)).Concat(Paths(PerturbationKind.Warp, 0.1, 0.1, 0.1, 0.2)).ToArray();
+        var confirmed = sparse.Concat(Paths(PerturbationKind.Smooth, 0.1, 0.2, 0.55, 0.2)).Concat(Paths(PerturbationKind.Warp, 0.1, 0.1, 0.1, 0.2)).ToArray();
+        var before = BackdoorDetection.Of(weights, sparse, 2).Confidence;
+        Assert.Equal(0.7 * before, BackdoorDetection.Of(weights, all, 2).Confidence, 1e-12);
+        Assert.True(BackdoorDetection.Of(weights, confirmed, 2).Confidence > before);
+    }
+
+    [Fact]
     public void A_second_target_must_be_reached_by_nearly_all_samples()
     {
         Assert.Equal([0, 1], BackdoorDetection.Of([[1, 1, 1, 1]], Paths(1, 0.95, 0.2, 0.2), 2).Neurons);
