@@ -61,7 +61,7 @@ public sealed record PurificationOptions
     /// <summary>
     /// Share of the samples of a relearning batch that carry a shared perturbation: one that leads samples of other classes to a suspicious
     /// class in the given model (a universal adversarial perturbation, arXiv 1610.08401), at few pixels, of low frequencies, or a warp. Their search
-    /// also tells backdoored classes. Where no class is suspicious, 0.4 of the share carries sparse ones toward any class. Default 0.5; 0, as published, for no search.
+    /// also tells backdoored classes. Where no class is suspicious, 0.3 of the share carries sparse ones toward any class. Default 0.5; 0, as published, for no search.
     /// </summary>
     public float PerturbedShare { get; init; } = 0.5f;
 

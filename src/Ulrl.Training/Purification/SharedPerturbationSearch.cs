@@ -6,8 +6,9 @@ using Ulrl.Training.Runtime;
 namespace Ulrl.Training.Purification;
 
 /// <summary>
-/// Finds perturbations that carry clean samples of the other classes to one class of the given model, first everywhere, then at fewer and fewer
-/// positions. The trigger of a backdoor is small (Neural Cleanse, Wang et al. 2019), so only its target is still reached at the end.
+/// Finds perturbations that carry clean samples of the other classes to one class of the given model, within a family that has less and less freedom: at fewer and
+/// fewer positions, of fewer and fewer frequencies, or by a smooth warp. The trigger of a backdoor is simple (Neural Cleanse, Wang et al. 2019), so only its target
+/// is still reached at the end.
 /// </summary>
 internal sealed class SharedPerturbationSearch : IDisposable
 {
