@@ -79,6 +79,21 @@ public sealed class BalancedTests
     }
 
     [Fact]
+    public void Toward_a_suspicious_class_every_kind_of_perturbation_is_searched_and_those_that_lead_are_carried()
+    {
+        var steps = new List<PurificationProgress>();
+
+        var report = Purifier.Purify(Example.Model(), Example.Clean(), Short with { UnlearningEpochs = 20, BatchSize = 128, RelearningEpochs = 1 }, new Steps(steps)).Report;
+
+        Assert.Equal([0], report.SuspiciousNeurons);
+        Assert.All(report.Detection.Reach, r => Assert.Equal(PerturbationKind.Sparse, r.Kind));
+        var searches = steps.Where(s => s.Phase == PurificationPhase.Search).GroupBy(s => s.Epoch).Select(kind => (kind.Key, kind.Max(s => s.Steps))).ToArray();
+        Assert.Equal([(1, 168), (2, 24), (3, 12)], searches);
+        Assert.InRange(report.Perturbations, 3, 8);
+        Assert.Equal((0.5f, 0f), (report.PerturbedShare, report.DisplacedShare));
+    }
+
+    [Fact]
     public void A_clean_classifier_of_vectors_shows_nothing_suspicious_and_stays_accurate()
     {
         var (model, clean) = VectorClassifier.Create(classes: 8, samplesPerClass: 12);
@@ -88,6 +103,9 @@ public sealed class BalancedTests
         Assert.Equal(Enumerable.Range(0, 8), report.Detection.Reach.Select(r => r.Class));
         Assert.False(report.Detection.IsBackdoored, $"confidence {report.Detection.Confidence}");
         Assert.Empty(report.SuspiciousNeurons);
+        Assert.Equal((4 * 4) + (4 * 2), report.Perturbations);
+        Assert.Equal(0.15f, report.PerturbedShare, 1e-6f);
+        Assert.Contains(report.Warnings, w => w.Contains("hardened against sparse perturbations toward any class. No backdoor is known to have been removed", StringComparison.Ordinal));
         Assert.Equal(1, report.AccuracyBefore);
         Assert.InRange(report.AccuracyAfter, 0.9, 1);
     }
