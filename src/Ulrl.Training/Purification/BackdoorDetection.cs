@@ -27,7 +27,7 @@ public sealed record BackdoorDetection(
     private const double ReachSlope = 20;
 
     // Several targets, each with its trigger, are each reached by nearly all samples.
-    private const double ReachOfSeveral = 0.75;
+    private const double ReachOfSeveral = 0.9;
 
     // What is left of the first sign where no kind of perturbation confirms it.
     private const double Unconfirmed = 0.7;

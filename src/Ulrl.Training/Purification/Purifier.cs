@@ -22,9 +22,6 @@ public static class Purifier
 
     private const int PerturbationStream = 17;
 
-    // From this success on a perturbation counts as one that leads to its class.
-    private const double Leads = 0.5;
-
     // Toward one class, by one kind.
     private const int MostPerturbations = 4;
 
@@ -316,7 +313,10 @@ public static class Purifier
             foreach (var neuron in suspicious)
             {
                 SharedPerturbation[] found = search is null ? [] : [.. search.Kinds.SelectMany(kind => Found(kind, neuron, search, paths))];
-                var leading = found.Where(p => search!.Success(evaluator!, neuron, p, cancellation) >= Leads).GroupBy(p => p.Kind, (_, kind) => Spread([.. kind])).SelectMany(kind => kind).ToArray();
+                var leading = found.Where(p => search!.Leads(evaluator!, neuron, p, cancellation))
+                    .GroupBy(p => p.Kind)
+                    .SelectMany(kind => Spread([.. kind]))
+                    .ToArray();
                 perturbations.AddRange((leading.Length > 0 ? leading : found).Select(p => (neuron, p)));
                 isDisplaced |= leading.All(p => p.Kind == PerturbationKind.Warp);
             }

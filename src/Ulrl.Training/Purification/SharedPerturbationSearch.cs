@@ -94,18 +94,17 @@ internal sealed class SharedPerturbationSearch : IDisposable
         return [.. all.Select(c => new SharedPerturbationPath(kind, c.Descent.Target, c.Success, c.Snapshots))];
     }
 
-    /// <summary>Measures a perturbation on all clean samples of other classes, perturbed and clipped.</summary>
+    /// <summary>Whether a perturbation leads at least half of the clean samples of other classes to a class. Ends as soon as that is certain.</summary>
     /// <param name="evaluator">The model to measure: the given one, or another that reads the same samples.</param>
     /// <param name="target">The class.</param>
     /// <param name="perturbation">The perturbation.</param>
     /// <param name="cancellation">Stops the measurement.</param>
-    /// <returns>Share that the model sends to the class.</returns>
     /// <exception cref="DataSetException">No clean sample is of another class, or the samples do not fit the model.</exception>
     /// <exception cref="InvalidModelException">The model fails on the samples.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public double Success(Evaluator evaluator, int target, SharedPerturbation perturbation, CancellationToken cancellation = default)
+    public bool Leads(Evaluator evaluator, int target, SharedPerturbation perturbation, CancellationToken cancellation = default)
     {
-        var reached = 0;
+        var (reached, seen) = (0, 0);
         var others = SharedPerturbationDescent.Others(clean, target);
         foreach (var chunk in others.Chunk(MeasuredAtOnce))
         {
@@ -116,9 +115,11 @@ internal sealed class SharedPerturbationSearch : IDisposable
             }
 
             reached += evaluator.EvaluateTriggered(samples, target, cancellation).ToTarget;
+            seen += chunk.Length;
+            if (2 * reached >= others.Length || 2 * (reached + others.Length - seen) < others.Length) break;
         }
 
-        return (double)reached / others.Length;
+        return 2 * reached >= others.Length;
     }
 
     /// <inheritdoc/>
