@@ -31,6 +31,9 @@ public static class Purifier
     // Displacements are drawn up to this share of what unlearning changed; above it the suspicious class is given up.
     private const float LargestDisplacement = 0.38f;
 
+    // Share of the displaced steps beside warps that lead; with all of them the class loses more than the attack.
+    private const float DisplacedBesideWarps = 0.6f;
+
     // Share of the samples that are replaced by such of suspicious classes while weights are displaced.
     private const float RepeatedShare = 0.25f;
 
@@ -305,7 +308,7 @@ public static class Purifier
             if (options.PerturbedShare == 0 && options.MixedShare == 0 && options.DisplacedShare == 0) return null;
             var isHardened = suspicious.Length == 0;
             var perturbations = new List<(int, SharedPerturbation)>();
-            var isDisplaced = false;
+            var displaced = 0f;
             if (isHardened) perturbations.AddRange(paths.Where(path => path.Kind == PerturbationKind.Sparse).SelectMany(path => path.Snapshots.Select(p => (path.Class, p))));
             using var evaluator = search is null || isHardened
                 ? null
@@ -318,7 +321,7 @@ public static class Purifier
                     .SelectMany(kind => Spread([.. kind]))
                     .ToArray();
                 perturbations.AddRange((leading.Length > 0 ? leading : found).Select(p => (neuron, p)));
-                isDisplaced |= leading.All(p => p.Kind == PerturbationKind.Warp);
+                if (leading.All(p => p.Kind == PerturbationKind.Warp)) displaced = Math.Max(displaced, leading.Length > 0 ? DisplacedBesideWarps : 1f);
             }
 
             return new RelearningPlan
@@ -328,7 +331,7 @@ public static class Purifier
                 Range = search?.Range ?? new SampleRange(clean),
                 PerturbedShare = isHardened ? HardenedShare * options.PerturbedShare : options.PerturbedShare,
                 MixedShare = options.DistillationWeight > 0 ? options.MixedShare : 0f,
-                DisplacedShare = isDisplaced ? options.DisplacedShare : 0f,
+                DisplacedShare = displaced * options.DisplacedShare,
                 LargestDisplacement = LargestDisplacement,
                 RepeatedShare = RepeatedShare,
                 PlainFrom = options.RelearningEpochs - (int)Math.Ceiling(PlainShare * options.RelearningEpochs),
