@@ -5,7 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 namespace Ulrl.Cli.Documents;
 
 /// <summary>Serialises machine output; compiled ahead, so that starting stays quick.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(InspectionDocument))]
 [JsonSerializable(typeof(EvaluationDocument))]
 [JsonSerializable(typeof(GradientsDocument))]

@@ -201,7 +201,7 @@ public sealed class DefendCommandTests : IDisposable
     {
         var run = folder.Defend([.. Quick.Select(a => a == "2" ? "1" : a), "--preset", "Balanced", "--yaml_path", RecordFolder.TestData("config", "cifar10.yaml"), "--json"]);
         var settings = run.Json.GetProperty("settings");
-        Assert.Equal(0.4, settings.GetProperty("perturbedShare").GetDouble(), 1e-6);
+        Assert.Equal(0.5, settings.GetProperty("perturbedShare").GetDouble(), 1e-6);
         Assert.Equal(1, settings.GetProperty("relearningEpochs").GetInt32());
         Assert.Equal(0.01, settings.GetProperty("relearningLearningRate").GetDouble(), 1e-6);
     }
