@@ -291,7 +291,9 @@ public static class Purifier
 
         // Of many classes those whose neurons changed most.
         private int[] Candidates(double[] changes) =>
-            [.. Enumerable.Range(0, layer.Classes).OrderByDescending(c => changes[c]).Take(SharedPerturbationSearch.MostClasses).Where(c => clean.Labels.Any(l => l != c)).Order()];
+            [.. Enumerable.Range(0, layer.Classes).OrderByDescending(c => changes[c]).Take(SharedPerturbationSearch.MostClasses).Where(HasOthers).Order()];
+
+        private bool HasOthers(int candidate) => clean.Labels.Any(label => label != candidate);
 
         private Action<int, int>? SearchStep(PerturbationKind kind, SharedPerturbationSearch search)
         {
@@ -302,7 +304,8 @@ public static class Purifier
         }
 
         // Perturbations that lead to a suspicious class; where none does, all that were found. Steps at displaced weights stand for what the search has not
-        // found, or, of a warp, not to the full. Where nothing is suspicious, sparse perturbations toward all classes, which the patch of an attack from every class to the next is a part of.
+        // found, or, of a warp, not to the full. Where nothing is suspicious, sparse perturbations toward all classes: the patch of an attack from every class to the
+        // next is a part of them.
         private RelearningPlan? Plan(int[] suspicious, SharedPerturbationSearch? search, IReadOnlyList<SharedPerturbationPath> paths)
         {
             if (options.PerturbedShare == 0 && options.MixedShare == 0 && options.DisplacedShare == 0) return null;
@@ -315,7 +318,7 @@ public static class Purifier
                 : new Evaluator(model, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
             foreach (var neuron in suspicious)
             {
-                SharedPerturbation[] found = search is null ? [] : [.. search.Kinds.SelectMany(kind => Found(kind, neuron, search, paths))];
+                SharedPerturbation[] found = search is null || !HasOthers(neuron) ? [] : [.. search.Kinds.SelectMany(kind => Found(kind, neuron, search, paths))];
                 var leading = found.Where(p => search!.Leads(evaluator!, neuron, p, cancellation))
                     .GroupBy(p => p.Kind)
                     .SelectMany(kind => Spread([.. kind]))
