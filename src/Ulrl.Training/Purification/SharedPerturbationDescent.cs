@@ -110,6 +110,31 @@ internal abstract class SharedPerturbationDescent
     {
     }
 
+    /// <summary>Sum of squares of every place over the planes.</summary>
+    /// <param name="values">Plane after plane.</param>
+    /// <param name="energies">Receives the sums, of the length of a plane.</param>
+    protected static void Energies(ReadOnlySpan<float> values, Span<float> energies)
+    {
+        energies.Clear();
+        for (var start = 0; start < values.Length; start += energies.Length)
+        {
+            var plane = values.Slice(start, energies.Length);
+            TensorPrimitives.MultiplyAdd(plane, plane, energies, energies);
+        }
+    }
+
+    /// <summary>Multiplies every plane by the same factors.</summary>
+    /// <param name="values">Plane after plane, changed in place.</param>
+    /// <param name="factors">One per place of a plane.</param>
+    protected static void Multiply(Span<float> values, ReadOnlySpan<float> factors)
+    {
+        for (var start = 0; start < values.Length; start += factors.Length)
+        {
+            var plane = values.Slice(start, factors.Length);
+            TensorPrimitives.Multiply(plane, factors, plane);
+        }
+    }
+
     /// <summary>The places of the largest values.</summary>
     /// <param name="energies">The values.</param>
     /// <param name="share">Share of all places.</param>

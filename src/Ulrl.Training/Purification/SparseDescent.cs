@@ -35,12 +35,7 @@ internal sealed class SparseDescent : SharedPerturbationDescent
     /// <inheritdoc/>
     public override void Keep(double share)
     {
-        Array.Clear(energies);
-        for (var start = 0; start < Values.Length; start += kept.Length)
-        {
-            var part = Values.AsSpan(start, kept.Length);
-            TensorPrimitives.MultiplyAdd(part, part, energies, energies);
-        }
+        Energies(Values, energies);
 
         // The positions of an image lend support to their eight neighbours.
         if (clean.SampleShape.Length == 3) SumOverNeighbours(clean.SampleShape[1], clean.SampleShape[2]);
@@ -55,14 +50,7 @@ internal sealed class SparseDescent : SharedPerturbationDescent
     }
 
     /// <inheritdoc/>
-    protected override void Restrict(float[] gradient)
-    {
-        for (var start = 0; start < gradient.Length; start += kept.Length)
-        {
-            var part = gradient.AsSpan(start, kept.Length);
-            TensorPrimitives.Multiply(part, kept, part);
-        }
-    }
+    protected override void Restrict(float[] gradient) => Multiply(gradient, kept);
 
     /// <inheritdoc/>
     protected override void Limit() => range.Limit(Values);

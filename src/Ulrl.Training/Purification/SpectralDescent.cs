@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using Ulrl.Training.Data;
 
 namespace Ulrl.Training.Purification;
@@ -40,12 +39,7 @@ internal sealed class SpectralDescent : SharedPerturbationDescent
     {
         transform.Forward(Values, coefficients);
         var energies = new float[factors.Length];
-        for (var start = 0; start < coefficients.Length; start += energies.Length)
-        {
-            var part = coefficients.AsSpan(start, energies.Length);
-            TensorPrimitives.MultiplyAdd(part, part, energies, energies);
-        }
-
+        Energies(coefficients, energies);
         var largest = Largest(energies, share);
         for (var i = 0; i < coefficients.Length; i++)
         {
@@ -62,12 +56,7 @@ internal sealed class SpectralDescent : SharedPerturbationDescent
     protected override void Restrict(float[] gradient)
     {
         transform.Forward(gradient, coefficients);
-        for (var start = 0; start < coefficients.Length; start += factors.Length)
-        {
-            var part = coefficients.AsSpan(start, factors.Length);
-            TensorPrimitives.Multiply(part, factors, part);
-        }
-
+        Multiply(coefficients, factors);
         transform.Inverse(coefficients, gradient);
     }
 
