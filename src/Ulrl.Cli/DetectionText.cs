@@ -11,7 +11,9 @@ internal static class DetectionText
         var confidence = Text($"confidence {found.Confidence:0.00}");
         if (!found.IsBackdoored)
             return $"nothing suspicious found ({confidence} that there is one)";
-        string[] signs = [.. new[] { Weights(found), Reach(found) }.OfType<string>()];
+        if (found is { IsAllToAll: true, ToNext: { } next })
+            return Text($"likely, from every class to the next ({confidence}): {next.Kind.ToString().ToLowerInvariant()} perturbations lead {next.Share:0 %} of the samples there");
+        string[] signs = [.. new[] { Weights(found), Reach(found), Withheld(found) }.OfType<string>()];
         return Text($"likely, toward class{(found.Neurons.Count == 1 ? "" : "es")} {string.Join(" and ", found.Neurons)} ({confidence}){(signs.Length == 0 ? "" : ": ")}{string.Join("; ", signs)}");
     }
 
@@ -26,8 +28,14 @@ internal static class DetectionText
     {
         var there = found.Reach.Where(r => found.Neurons.Contains(r.Class)).Select(r => r.Share).ToArray();
         var elsewhere = found.Reach.Where(r => !found.Neurons.Contains(r.Class)).Select(r => r.Share).ToArray();
-        if (there.Length < found.Neurons.Count || elsewhere.Length == 0) return null;
+        if (there.Length < found.Neurons.Count || elsewhere.Length == 0 || there.Min() <= elsewhere.Max()) return null;
         return Text($"{found.Reach[0].Kind.ToString().ToLowerInvariant()} perturbations lead {there.Min():0 %} of other samples there, at most {elsewhere.Max():0 %} to another class");
+    }
+
+    private static string? Withheld(BackdoorDetection found)
+    {
+        if (found.Withheld is not { PeriodicReach: { } reach } withheld || !found.Neurons.Contains(withheld.Class)) return null;
+        return Text($"the model misses {withheld.Missed} clean samples of the class and takes {withheld.Mistaken} others for it, and sinusoids lead {reach:0 %} of other samples there");
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -9,7 +9,8 @@ namespace Ulrl.Training.Autodiff;
 /// <param name="Objective">What is minimised besides.</param>
 /// <param name="Weight">Weight of the distance, above 0.</param>
 /// <param name="Temperature">Temperature of both answers.</param>
-internal sealed record Distillation(IObjective Objective, float Weight, float Temperature) : IObjective
+/// <param name="Correction">What is taken off the given model's logits, class by class; null for nothing.</param>
+internal sealed record Distillation(IObjective Objective, float Weight, float Temperature, float[]? Correction = null) : IObjective
 {
     public bool NeedsGivenLogits => true;
 
@@ -18,7 +19,8 @@ internal sealed record Distillation(IObjective Objective, float Weight, float Te
         var terms = Objective.Emit(context);
         var b = context.B;
         var count = b.Op("Cast", [b.Op("Size", [context.Labels])], ("to", 1L));
-        var given = b.Op("LogSoftmax", [context.GivenLogits / Temperature], ("axis", 1L));
+        var corrected = Correction is null ? context.GivenLogits : context.GivenLogits - b.Floats(Correction, 1, Correction.Length);
+        var given = b.Op("LogSoftmax", [corrected / Temperature], ("axis", 1L));
         var own = b.Op("LogSoftmax", [context.Logits / Temperature], ("axis", 1L));
         var target = b.Op("Exp", [given]);
         var distance = b.Op("ReduceSum", [target * (given - own)], ("keepdims", 0L)) / count;

@@ -8,7 +8,7 @@ internal static class NpzSamples
     public static LabeledSamples Read(string path)
     {
         using var file = NpzFile.Open(path);
-        return Read(file, $"'{path}'", new FileInfo(path).Length);
+        return Read(file, $"'{path}'", FileLength.Of(path));
     }
 
     /// <summary>Reads the samples of an open archive.</summary>

@@ -118,7 +118,20 @@ public sealed class Evaluator : IDisposable
     /// <inheritdoc/>
     public void Dispose() => session.Dispose();
 
-    private Answers Predict(LabeledSamples samples, CancellationToken cancellationToken)
+    /// <summary>The logits of every sample, [samples, classes].</summary>
+    /// <param name="samples">Samples, normalised as the model expects.</param>
+    /// <param name="cancellationToken">Stops between and inside batches.</param>
+    /// <exception cref="DataSetException">The samples do not fit the model.</exception>
+    /// <exception cref="InvalidModelException">The model fails on the samples.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    internal float[] Logits(LabeledSamples samples, CancellationToken cancellationToken = default)
+    {
+        var logits = new List<float>();
+        Predict(samples, cancellationToken, logits.AddRange);
+        return [.. logits];
+    }
+
+    private Answers Predict(LabeledSamples samples, CancellationToken cancellationToken, Action<ReadOnlySpan<float>>? batchDone = null)
     {
         CheckShape(samples);
         var predicted = new int[samples.Count];
@@ -137,6 +150,7 @@ public sealed class Evaluator : IDisposable
                 samples.CheckLabels(classes);
             }
 
+            batchDone?.Invoke(logits.AsSpan(0, count * classes));
             for (var i = 0; i < count; i++)
             {
                 var row = logits.AsSpan(i * classes, classes);

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Ulrl.Training.Data;
 using Ulrl.Training.Onnx.Proto;
 
 namespace Ulrl.Training.Onnx;
@@ -15,7 +16,7 @@ internal static class ModelReader
         byte[] bytes;
         try
         {
-            var file = new FileInfo(path);
+            var file = FileLength.Resolve(path);
             if (!file.Exists)
                 throw new InvalidModelException($"{path}: {(Directory.Exists(path) ? "is a folder" : "there is no such file")}; give the path of an ONNX model.");
             // Pipes and devices have no length either; opening one could block for ever.

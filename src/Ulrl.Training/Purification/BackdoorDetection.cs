@@ -1,15 +1,16 @@
 namespace Ulrl.Training.Purification;
 
 /// <summary>
-/// Whether a model is backdoored, by two signs. Unlearning changes the weights of the target's neuron far more than any other's, in every run;
+/// Whether a model is backdoored, by two signs and a rarer one. Unlearning changes the weights of the target's neuron far more than any other's, in every run;
 /// in a clean model the neuron that leads changes from run to run, or leads by little. And a perturbation of few degrees of freedom, the same for all samples, leads
-/// to the target; to no other class there is one as good. A patch is of few pixels, a blended picture of few frequencies, and a warp is a smooth field.
+/// to the target; to no other class there is one as good. A patch is of few pixels, a blended picture of few frequencies, and a warp is a smooth field; one
+/// that leads from every class to the next is an attack from all classes to all. Where neither shows a target, a class that the model withholds from clean samples, and that sinusoids lead to, is one.
 /// </summary>
 /// <param name="Confidence">
 /// Confidence that the model is backdoored, from 0 to 1, below 0.5 for a model that shows nothing suspicious (docs/algorithm.md says how it was
 /// calibrated). It is no proof in either direction.
 /// </param>
-/// <param name="Neurons">The likely targets if the model is backdoored.</param>
+/// <param name="Neurons">The likely targets if the model is backdoored; all of them where <see cref="IsAllToAll"/> says so.</param>
 /// <param name="MeanDominance">By what factor the weight change of those that lead exceeds the largest other one, geometric mean over the runs.</param>
 /// <param name="Runs">The unlearning runs.</param>
 /// <param name="Reach">
@@ -29,26 +30,44 @@ public sealed record BackdoorDetection(
     // Several targets, each with its trigger, are each reached by nearly all samples.
     private const double ReachOfSeveral = 0.9;
 
-    // What is left of the first sign where no kind of perturbation confirms it.
+    // What is left of the first sign where no kind of perturbation of all that are searched toward every class confirms it.
+    private const int AllKinds = 3;
     private const double Unconfirmed = 0.7;
 
     // One run cannot show that the same neuron leads again.
     private const double MostOfOneRun = 0.75;
 
-    // From here on further runs change nothing.
+    // From here on, and below, further runs change nothing.
     private const double Settled = 0.9;
+    private const double Dismissed = 0.1;
 
     /// <summary>Whether the confidence is at least 0.5.</summary>
     public bool IsBackdoored => Confidence >= 0.5;
 
+    /// <summary>How well perturbations lead from every class to the next, by those of the kind that does it best; null where none was searched.</summary>
+    public NextReach? ToNext { get; init; }
+
+    /// <summary>The class that the model withholds most from clean samples; null where the other signs left nothing to ask.</summary>
+    public WithheldClass? Withheld { get; init; }
+
+    /// <summary>Whether the likely attack leads from every class to the next.</summary>
+    public bool IsAllToAll { get; init; }
+
     /// <summary>Whether both signs agree so well that further runs are of no use.</summary>
     internal bool IsSettled => Reach.Count > 0 && Confidence >= Settled;
 
+    /// <summary>Whether all kinds of perturbations were searched, and neither they nor the weights show anything, so that further runs are of no use.</summary>
+    internal bool IsDismissed => IsComplete && Confidence < Dismissed;
+
+    /// <summary>1 / (1 + exp(−x)).</summary>
+    internal static double Logistic(double x) => 1 / (1 + Math.Exp(-x));
+
     /// <summary>Judges the weight changes of several runs and what a search for perturbations found.</summary>
     /// <param name="changes">Weight change of every neuron, run by run.</param>
-    /// <param name="paths">What was found toward each class, by one kind of perturbation or several; empty without a search.</param>
+    /// <param name="paths">What was found toward each class and from every class to the next, by one kind of perturbation or several; empty without a search.</param>
     /// <param name="most">Most neurons that may lead together.</param>
-    internal static BackdoorDetection Of(IReadOnlyList<double[]> changes, IReadOnlyList<SharedPerturbationPath> paths, int most)
+    /// <param name="withheld">The class that the model withholds most; null, the default, where that was not asked.</param>
+    internal static BackdoorDetection Of(IReadOnlyList<double[]> changes, IReadOnlyList<SharedPerturbationPath> paths, int most, WithheldClass? withheld = null)
     {
         var classes = changes[0].Length;
         var order = Enumerable.Range(0, classes).OrderByDescending(c => changes.Average(run => Math.Log(Math.Max(run[c], double.Epsilon)))).ToArray();
@@ -56,10 +75,31 @@ public sealed record BackdoorDetection(
         var confidence = Logistic(DominanceSlope * (byWeights.Lead - DominanceMiddle));
         if (changes.Count == 1) confidence = Math.Min(confidence, MostOfOneRun);
         var neurons = byWeights.Leaders;
-        var kinds = paths.GroupBy(p => p.Kind, p => new ClassReach(p.Class, p.Reach, p.Kind)).Select(kind => kind.ToArray()).ToArray();
+        var kinds = paths.Where(p => p.Goal.Class is not null).GroupBy(p => p.Kind, p => new ClassReach(p.Goal.Class!.Value, p.Reach, p.Kind)).Select(kind => kind.ToArray()).ToArray();
+        var isComplete = kinds.Length == AllKinds;
         var reach = kinds.OrderByDescending(kind => kind.Length > 1 ? LeadOf(kind, most).Lead : double.NegativeInfinity).FirstOrDefault([]);
-        if (reach.Length > 1) (confidence, neurons) = Joined(confidence, neurons, LeadOf(reach, most), kinds.Length == Enum.GetValues<PerturbationKind>().Length);
-        return new BackdoorDetection(confidence, [.. neurons.Order()], Math.Exp(byWeights.Lead), [.. changes.Select(Run)], reach);
+        if (reach.Length > 1) (confidence, neurons) = Joined(confidence, neurons, LeadOf(reach, most), isComplete);
+        var toNext = paths.Where(p => p.Goal.Class is null).MaxBy(p => p.Reach) is { } next ? new NextReach(next.Reach, next.Kind) : null;
+        return new BackdoorDetection(confidence, [.. neurons.Order()], Math.Exp(byWeights.Lead), [.. changes.Select(Run)], reach) { IsComplete = isComplete }.With(toNext, classes).With(withheld);
+    }
+
+    // Whether all kinds of perturbations were searched.
+    private bool IsComplete { get; init; }
+
+    // In a clean model no perturbation leads from every class to the next, so its reach needs no other to be compared with.
+    private BackdoorDetection With(NextReach? toNext, int classes)
+    {
+        var byReach = toNext is null ? 0 : Logistic(ReachSlope * (toNext.Share - ReachMiddle));
+        if (byReach < 0.5 || byReach <= Confidence) return this with { ToNext = toNext };
+        return this with { ToNext = toNext, IsAllToAll = true, Confidence = byReach, Neurons = [.. Enumerable.Range(0, classes)] };
+    }
+
+    private BackdoorDetection With(WithheldClass? withheld)
+    {
+        var found = this with { Withheld = withheld };
+        if (withheld is not { Confidence: >= 0.5 } || IsAllToAll) return found;
+        if (Neurons.SequenceEqual([withheld.Class])) return found with { Confidence = 1 - ((1 - Confidence) * (1 - withheld.Confidence)) };
+        return withheld.Confidence > Confidence ? found with { Confidence = withheld.Confidence, Neurons = [withheld.Class] } : found;
     }
 
     // Signs that agree are taken as independent; of two that do not, a perturbation that works is the better one.
@@ -94,8 +134,6 @@ public sealed record BackdoorDetection(
 
         return best;
     }
-
-    private static double Logistic(double x) => 1 / (1 + Math.Exp(-x));
 
     // How far the least of the leaders lies above the largest of the others; negative where it lies below.
     private static double LogDominance(double[] run, int[] leaders)

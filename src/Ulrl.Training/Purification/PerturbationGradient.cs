@@ -12,7 +12,6 @@ internal sealed class PerturbationGradient : IDisposable
     private readonly PerturbedInput input;
     private readonly SampleRange range;
     private float[] perturbed = [];
-    private long[] labels = [];
 
     /// <summary>Opens a training session in which only the perturbation trains.</summary>
     /// <param name="model">The given model. It is not changed.</param>
@@ -39,25 +38,23 @@ internal sealed class PerturbationGradient : IDisposable
     }
 
     /// <summary>
-    /// Gradient of the mean cross-entropy toward a class by the values of a perturbation, and the share of the samples that the model sends there. The
+    /// Gradient of the mean cross-entropy toward given classes by the values of a perturbation, and the share of the samples that the model sends there. The
     /// perturbed samples are clipped to the range; the gradient passes straight through.
     /// </summary>
     /// <param name="samples">The batch without the perturbation, sample after sample.</param>
-    /// <param name="target">The class.</param>
+    /// <param name="targets">The class that each is to be led to.</param>
     /// <param name="perturbation">What is done to every sample.</param>
     /// <param name="cancellation">Stops the computation.</param>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public (float[] Gradient, double Success) Compute(ReadOnlySpan<float> samples, int target, SharedPerturbation perturbation, CancellationToken cancellation = default)
+    public (float[] Gradient, double Success) Compute(ReadOnlySpan<float> samples, long[] targets, SharedPerturbation perturbation, CancellationToken cancellation = default)
     {
-        var count = samples.Length / range.SampleLength;
-        if (perturbed.Length != samples.Length) (perturbed, labels) = (new float[samples.Length], new long[count]);
-        Array.Fill(labels, target);
+        if (perturbed.Length != samples.Length) perturbed = new float[samples.Length];
         samples.CopyTo(perturbed);
         for (var start = 0; start < samples.Length; start += range.SampleLength) perturbation.Apply(perturbed.AsSpan(start, range.SampleLength), range);
 
         // The session's own perturbation starts from zero, so that a step of rate 1 leaves the gradient itself there, to the last bit.
         session.Reset();
-        var result = session.Step(perturbed, labels, 1f, cancellation: cancellation);
+        var result = session.Step(perturbed, targets, 1f, cancellation: cancellation);
         var state = session.ReadState();
         float[] gradient = perturbation.Kind == PerturbationKind.Warp ? [.. input.Field.SelectMany(part => state[part])] : state[input.Perturbation];
         TensorPrimitives.Negate(gradient, gradient);

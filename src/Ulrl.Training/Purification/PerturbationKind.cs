@@ -11,4 +11,7 @@ public enum PerturbationKind
 
     /// <summary>It moves the pixels of an image by a smooth field.</summary>
     Warp,
+
+    /// <summary>It adds a sinusoid to an image, along its rows, its columns or a diagonal.</summary>
+    Periodic,
 }

@@ -28,7 +28,7 @@ internal static class PurificationWarnings
                 $"The model shows no clear sign of a backdoor (confidence {detection.Confidence:0.00}), and yet neuron {string.Join(", ", suspicious)} was relearned: this may have cost accuracy and removed nothing."));
         }
 
-        if (suspicious.Length > 1)
+        if (suspicious.Length > 1 && !detection.IsAllToAll)
         {
             warnings.Add($"{suspicious.Length} neurons were suspicious ({string.Join(", ", suspicious)}): the backdoor may have several targets, or the clean samples are too few to tell; compare runs with other seeds.");
         }

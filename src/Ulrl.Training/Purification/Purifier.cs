@@ -23,7 +23,7 @@ public static class Purifier
     private const int PerturbationStream = 17;
 
     // Toward one class, by one kind.
-    private const int MostPerturbations = 4;
+    private const int MostPerturbations = 8;
 
     // Where nothing is suspicious, the network is hardened against sparse perturbations toward all classes; a larger share of the perturbed samples costs clean accuracy.
     private const float HardenedShare = 0.3f;
@@ -125,6 +125,7 @@ public static class Purifier
         private readonly Probe probe;
         private readonly Augmentation? augmentation;
         private readonly double preparationSeconds;
+        private CleanResult? given;
 
         public Run(
             OnnxModel model,
@@ -175,13 +176,15 @@ public static class Purifier
             using var search = Search();
             var (neurons, detection, paths) = Detect(first.Changes, search);
             var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
-            var plan = Plan(suspicious, search, paths);
+            var plan = Plan(suspicious, detection, search, paths);
+            var targets = detection.IsAllToAll ? [] : suspicious;
+            var corrections = plan is null ? [] : Corrections(targets);
             var detectionSeconds = watch.Elapsed.TotalSeconds;
-            var (relearning, state, parameters) = Relearn(suspicious, plan, first.State);
+            var (relearning, state, parameters) = Relearn(targets, plan, corrections, first.State);
             var purified = Written(state);
 
             watch.Restart();
-            var before = Evaluate(model);
+            var before = Given;
             var after = Evaluate(purified);
             var classes = PerClass(before, after);
             var report = new PurificationReport
@@ -199,6 +202,7 @@ public static class Purifier
                 Perturbations = plan is null || plan.PerturbedShare == 0 ? 0 : plan.Perturbations.Count,
                 PerturbedShare = plan is { Perturbations.Count: > 0 } ? plan.PerturbedShare : 0f,
                 DisplacedShare = plan?.DisplacedShare ?? 0f,
+                TargetCorrections = corrections,
                 DetectionSeconds = detectionSeconds,
                 Unlearning = unlearning,
                 Relearning = relearning,
@@ -253,7 +257,7 @@ public static class Purifier
             if (options.PerturbedShare == 0) return null;
             try
             {
-                return new SharedPerturbationSearch(model, options.OutputName, clean, engine, device, options.Threads, options.Seed);
+                return new SharedPerturbationSearch(model, options.OutputName, layer.Classes, clean, engine, device, options.Threads, options.Seed);
             }
             catch (Exception e) when (e is UnsupportedOperatorException or InvalidModelException)
             {
@@ -263,24 +267,38 @@ public static class Purifier
         }
 
         // One run without a search judges as published; otherwise only those are suspicious whom the detection is sure of. The kinds of perturbations are
-        // searched toward all classes until one of them makes it sure.
+        // searched toward all classes until one of them makes it sure; where none does, sinusoids are tried toward a class that clean samples show to be withheld.
         private (IReadOnlyList<NeuronReport> Neurons, BackdoorDetection Detection, IReadOnlyList<SharedPerturbationPath> Paths) Detect(
             double[] first, SharedPerturbationSearch? search)
         {
             var runs = new List<double[]> { first };
             var paths = new List<SharedPerturbationPath>();
-            var detection = BackdoorDetection.Of(runs, paths, options.MaxSuspiciousNeurons);
+            WithheldClass? withheld = null;
+            BackdoorDetection Judge() => BackdoorDetection.Of(runs, [.. paths.Where(p => p.Kind != PerturbationKind.Periodic)], options.MaxSuspiciousNeurons, withheld);
+            var detection = Judge();
             foreach (var kind in search?.Kinds ?? [])
             {
-                paths.AddRange(search!.Search(kind, Candidates(first), SearchStep(kind, search), cancellation));
-                detection = BackdoorDetection.Of(runs, paths, options.MaxSuspiciousNeurons);
+                paths.AddRange(search!.Search(kind, [.. Candidates(first), PerturbationGoal.Next], SearchStep(kind, search), cancellation));
+                detection = Judge();
                 if (detection.IsSettled) break;
             }
 
-            while (runs.Count < options.UnlearningRuns && !detection.IsSettled)
+            if (!detection.IsSettled && search is { Range.IsPicture: true })
+            {
+                withheld = WithheldClass.Of(Given);
+                if (withheld.Certainty >= 0.5 && HasOthers(withheld.Class))
+                {
+                    paths.Add(SearchPeriodic(withheld.Class, search));
+                    withheld = withheld with { PeriodicReach = paths[^1].Reach };
+                }
+
+                detection = Judge();
+            }
+
+            while (runs.Count < options.UnlearningRuns && !detection.IsSettled && !detection.IsDismissed)
             {
                 runs.Add(Unlearn(runs.Count).Changes);
-                detection = BackdoorDetection.Of(runs, paths, options.MaxSuspiciousNeurons);
+                detection = Judge();
             }
 
             var mean = Enumerable.Range(0, layer.Classes).Select(c => runs.Average(r => r[c])).ToArray();
@@ -289,9 +307,19 @@ public static class Purifier
             return ([.. neurons.Select(n => n with { IsSuspicious = detection.IsBackdoored && detection.Neurons.Contains(n.Neuron) })], detection, paths);
         }
 
+        private SharedPerturbationPath SearchPeriodic(int target, SharedPerturbationSearch search)
+        {
+            using var evaluator = new Evaluator(model, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
+            return new PeriodicSearch(clean, search.Range, evaluator, options.Seed).Search(target, SearchStep(PerturbationKind.Periodic, search), cancellation);
+        }
+
         // Of many classes those whose neurons changed most.
-        private int[] Candidates(double[] changes) =>
-            [.. Enumerable.Range(0, layer.Classes).OrderByDescending(c => changes[c]).Take(SharedPerturbationSearch.MostClasses).Where(HasOthers).Order()];
+        private IEnumerable<PerturbationGoal> Candidates(double[] changes) => Enumerable.Range(0, layer.Classes)
+            .OrderByDescending(c => changes[c])
+            .Take(SharedPerturbationSearch.MostClasses)
+            .Where(HasOthers)
+            .Order()
+            .Select(PerturbationGoal.To);
 
         private bool HasOthers(int candidate) => clean.Labels.Any(label => label != candidate);
 
@@ -300,30 +328,30 @@ public static class Purifier
             if (progress is null) return null;
             var watch = Stopwatch.StartNew();
             return (done, steps) => progress.Report(new PurificationProgress(
-                PurificationPhase.Search, (int)kind + 1, search.Kinds.Count, done, steps, float.NaN, 0, watch.Elapsed * ((double)(steps - done) / done)));
+                PurificationPhase.Search, (int)kind + 1, Math.Max(search.Kinds.Count, (int)kind + 1), done, steps, float.NaN, 0, watch.Elapsed * ((double)(steps - done) / done)));
         }
 
         // Perturbations that lead to a suspicious class; where none does, all that were found. Steps at displaced weights stand for what the search has not
-        // found, or, of a warp, not to the full. Where nothing is suspicious, sparse perturbations toward all classes: the patch of an attack from every class to the
-        // next is a part of them.
-        private RelearningPlan? Plan(int[] suspicious, SharedPerturbationSearch? search, IReadOnlyList<SharedPerturbationPath> paths)
+        // found, or, of a warp, not to the full. Where nothing is suspicious, sparse perturbations toward all classes.
+        private RelearningPlan? Plan(int[] suspicious, BackdoorDetection detection, SharedPerturbationSearch? search, IReadOnlyList<SharedPerturbationPath> paths)
         {
             if (options.PerturbedShare == 0 && options.MixedShare == 0 && options.DisplacedShare == 0) return null;
             var isHardened = suspicious.Length == 0;
-            var perturbations = new List<(int, SharedPerturbation)>();
+            var perturbations = new List<(PerturbationGoal, SharedPerturbation)>();
             var displaced = 0f;
-            if (isHardened) perturbations.AddRange(paths.Where(path => path.Kind == PerturbationKind.Sparse).SelectMany(path => path.Snapshots.Select(p => (path.Class, p))));
+            if (isHardened) perturbations.AddRange(paths.Where(p => p.Kind == PerturbationKind.Sparse && p.Goal.Class is not null).SelectMany(path => path.Snapshots.Select(p => (path.Goal, p))));
+            if (detection.IsAllToAll) perturbations.AddRange(ToNext(paths).Select(p => (PerturbationGoal.Next, p)));
             using var evaluator = search is null || isHardened
                 ? null
                 : new Evaluator(model, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
-            foreach (var neuron in suspicious)
+            foreach (var neuron in detection.IsAllToAll ? [] : suspicious)
             {
-                SharedPerturbation[] found = search is null || !HasOthers(neuron) ? [] : [.. search.Kinds.SelectMany(kind => Found(kind, neuron, search, paths))];
+                SharedPerturbation[] found = search is null || !HasOthers(neuron) ? [] : [.. search.Kinds.SelectMany(kind => Found(kind, neuron, search, paths)), .. Periodic(neuron, paths)];
                 var leading = found.Where(p => search!.Leads(evaluator!, neuron, p, cancellation))
                     .GroupBy(p => p.Kind)
                     .SelectMany(kind => Spread([.. kind]))
                     .ToArray();
-                perturbations.AddRange((leading.Length > 0 ? leading : found).Select(p => (neuron, p)));
+                perturbations.AddRange((leading.Length > 0 ? leading : found).Select(p => (PerturbationGoal.To(neuron), p)));
                 if (leading.All(p => p.Kind == PerturbationKind.Warp)) displaced = Math.Max(displaced, leading.Length > 0 ? DisplacedBesideWarps : 1f);
             }
 
@@ -350,14 +378,26 @@ public static class Purifier
 
         // What was not searched toward all classes is searched toward this one.
         private IReadOnlyList<SharedPerturbation> Found(PerturbationKind kind, int neuron, SharedPerturbationSearch search, IReadOnlyList<SharedPerturbationPath> paths) =>
-            (paths.FirstOrDefault(p => p.Kind == kind && p.Class == neuron)
-                ?? search.Search(kind, [neuron], SearchStep(kind, search), cancellation)[0]).Snapshots;
+            (paths.FirstOrDefault(p => p.Kind == kind && p.Goal.Class == neuron)
+                ?? search.Search(kind, [PerturbationGoal.To(neuron)], SearchStep(kind, search), cancellation)[0]).Snapshots;
+
+        // Sinusoids lead to some classes of a clean model, too; they are carried only where they told the class.
+        private static IEnumerable<SharedPerturbation> Periodic(int neuron, IReadOnlyList<SharedPerturbationPath> paths) =>
+            paths.Where(p => p.Kind == PerturbationKind.Periodic && p.Goal.Class == neuron).SelectMany(p => p.Snapshots);
+
+        // Those of the kind that leads best, but for the ones that lead less than half as well.
+        private static IEnumerable<SharedPerturbation> ToNext(IReadOnlyList<SharedPerturbationPath> paths)
+        {
+            var best = paths.Where(p => p.Goal.Class is null).MaxBy(p => p.Reach)!.Snapshots;
+            var most = best.Max(p => p.Success);
+            return Spread([.. best.Where(p => 2 * p.Success >= most)]);
+        }
 
         private (PhaseReport Report, IReadOnlyDictionary<string, float[]> State, IReadOnlyList<string> Parameters) Relearn(
-            int[] suspicious, RelearningPlan? plan, IReadOnlyDictionary<string, float[]> unlearnt)
+            int[] suspicious, RelearningPlan? plan, IReadOnlyList<TargetCorrection> corrections, IReadOnlyDictionary<string, float[]> unlearnt)
         {
             var original = TensorData.ReadFloats(forward.Initializers[layer.Weight]);
-            using var session = engine.Open(Relearning(suspicious, original), new SgdOptions(options.Momentum, 0f, null));
+            using var session = engine.Open(Relearning(suspicious, original, corrections), new SgdOptions(options.Momentum, 0f, null));
             if (suspicious.Length > 0 && options.Reflect) session.Reset(ReflectedRows(suspicious, original));
             else if (suspicious.Length > 0 && options.Reinitialize) session.Reset(InitialRows(suspicious, original));
             var loader = Loader(RelearningStream);
@@ -380,12 +420,27 @@ public static class Purifier
             return new TrainingSetup(forward, probe, clean.SampleShape, graphOptions, device, options.Threads);
         }
 
-        private TrainingSetup Relearning(int[] suspicious, float[] original)
+        private IReadOnlyList<TargetCorrection> Corrections(int[] targets)
+        {
+            if (targets.Length == 0 || options.DistillationWeight == 0) return [];
+            using var evaluator = new Evaluator(model, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
+            return TargetCorrection.Of(targets, evaluator.Logits(clean, cancellation), clean.Labels);
+        }
+
+        private TrainingSetup Relearning(int[] suspicious, float[] original, IReadOnlyList<TargetCorrection> corrections)
         {
             var aligned = options.Reflect ? [] : suspicious;
             IObjective objective = new Alignment(layer.Weight, layer.ClassAxis, original, aligned, options.Alpha);
-            if (options.DistillationWeight > 0) objective = new Distillation(objective, options.DistillationWeight, options.DistillationTemperature);
+            if (options.DistillationWeight > 0) objective = new Distillation(objective, options.DistillationWeight, options.DistillationTemperature, PerClass(corrections));
             return Setup(objective, options.Reflect && suspicious.Length > 0 ? new FrozenRows(layer.Weight, layer.ClassAxis, suspicious) : null);
+        }
+
+        private float[]? PerClass(IReadOnlyList<TargetCorrection> corrections)
+        {
+            if (corrections.Count == 0) return null;
+            var taken = new float[layer.Classes];
+            foreach (var correction in corrections) taken[correction.Class] = correction.Logit;
+            return taken;
         }
 
         private Dictionary<string, float[]> ReflectedRows(int[] suspicious, float[] original)
@@ -453,6 +508,9 @@ public static class Purifier
         // torch.optim.lr_scheduler.CosineAnnealingLR with T_max = epochs
         private float RelearningRate(int epoch) =>
             (float)(0.5 * options.RelearningLearningRate * (1 + Math.Cos(Math.PI * epoch / options.RelearningEpochs)));
+
+        // What the given model makes of the clean samples.
+        private CleanResult Given => given ??= Evaluate(model);
 
         private CleanResult Evaluate(OnnxModel candidate)
         {

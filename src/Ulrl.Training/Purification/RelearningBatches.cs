@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Ulrl.Training.Data;
 
 namespace Ulrl.Training.Purification;
@@ -12,6 +13,9 @@ internal sealed class RelearningBatches : IBatchSource
     // Factors of a perturbation, so that weaker and stronger ones lose their effect too.
     private const float LeastScale = 0.6f;
     private const float MostScale = 1.2f;
+
+    // A picture that is blended in takes contrast from the image. A smooth perturbation alone does not.
+    private const float MostFading = 0.3f;
 
     private readonly LabeledSamples clean;
     private readonly BatchLoader loader;
@@ -81,8 +85,18 @@ internal sealed class RelearningBatches : IBatchSource
     private void Perturb(Span<float> sample, long label)
     {
         var (index, scale) = (random.Next(Math.Max(plan.Perturbations.Count, 1)), LeastScale + ((MostScale - LeastScale) * random.NextSingle()));
-        if (isPlain || plan.Perturbations.Count == 0 || plan.Perturbations[index].Class == label) return;
-        plan.Perturbations[index].Perturbation.Apply(sample, plan.Range, scale);
+        if (isPlain || plan.Perturbations.Count == 0 || !plan.Perturbations[index].Goal.Concerns(label)) return;
+        var perturbation = plan.Perturbations[index].Perturbation;
+        if (perturbation.Kind == PerturbationKind.Smooth) Fade(sample, MostFading * random.NextSingle());
+        perturbation.Apply(sample, plan.Range, scale);
+    }
+
+    // Toward the mean of the sample.
+    private static void Fade(Span<float> sample, float share)
+    {
+        var mean = TensorPrimitives.Sum<float>(sample) / sample.Length;
+        TensorPrimitives.Multiply(sample, 1f - share, sample);
+        TensorPrimitives.Add(sample, share * mean, sample);
     }
 
     private float Displacement()

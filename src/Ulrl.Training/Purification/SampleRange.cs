@@ -10,6 +10,9 @@ internal sealed class SampleRange
 {
     private const int SmallestSide = 8;
 
+    // Lengths of perturbations are given for samples of this length, CIFAR-10's, with a standard deviation of 1.
+    private const int ReferenceLength = 3 * 32 * 32;
+
     private readonly int plane;
     private readonly float[] smallest;
     private readonly float[] largest;
@@ -53,6 +56,9 @@ internal sealed class SampleRange
 
     /// <summary>Standard deviation of the values about the mean of their channel.</summary>
     public double Deviation { get; }
+
+    /// <summary>Factor of the lengths of what is added: they grow with the spread and the length of the samples.</summary>
+    public double LengthScale => Deviation * Math.Sqrt((double)SampleLength / ReferenceLength);
 
     /// <summary>Perturbs a sample in place and clips it: clip(x + scale·d).</summary>
     /// <param name="sample">The sample, as the model reads it.</param>

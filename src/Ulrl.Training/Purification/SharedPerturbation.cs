@@ -1,7 +1,7 @@
 namespace Ulrl.Training.Purification;
 
 /// <summary>
-/// One perturbation for all samples, a universal adversarial perturbation (Moosavi-Dezfooli et al., arXiv 1610.08401) toward one class.
+/// One perturbation for all samples, a universal adversarial perturbation (Moosavi-Dezfooli et al., arXiv 1610.08401) toward a goal.
 /// </summary>
 /// <param name="Kind">What it does.</param>
 /// <param name="Values">
@@ -11,7 +11,7 @@ namespace Ulrl.Training.Purification;
 /// <param name="Size">
 /// Of a sparse one most positions at which it is not zero (a position of an image is a pixel with all its channels); of others most frequencies.
 /// </param>
-/// <param name="Success">Share of a batch that the model sent to the class before the last step of the search that gave it.</param>
+/// <param name="Success">Share of a batch that the model sent to the goal before the last step of the search that gave it.</param>
 internal sealed record SharedPerturbation(PerturbationKind Kind, float[] Values, int Size, double Success)
 {
     /// <summary>Perturbs a sample in place.</summary>

@@ -3,38 +3,38 @@ using Ulrl.Training.Data;
 
 namespace Ulrl.Training.Purification;
 
-/// <summary>A perturbation on its way toward one class: descent with normalised gradients on random batches, within fewer and fewer degrees of freedom.</summary>
+/// <summary>A perturbation on its way toward its goal: descent with normalised gradients on random batches, within fewer and fewer degrees of freedom.</summary>
 internal abstract class SharedPerturbationDescent
 {
-    // Of the radius.
-    private const double StepShare = 0.5;
-
     // Where the gradient vanishes there is no way to go.
     private const float SmallestNorm = 1e-12f;
 
     private readonly LabeledSamples clean;
-    private readonly int[] others;
+    private readonly int[] led;
+    private readonly int classes;
     private readonly Random random;
     private readonly SharedPerturbation current;
 
     /// <summary>Starts from zero.</summary>
     /// <param name="kind">What the perturbation does.</param>
     /// <param name="length">Length of its values.</param>
-    /// <param name="target">The class to lead to.</param>
+    /// <param name="goal">Where to lead.</param>
     /// <param name="clean">Clean samples.</param>
+    /// <param name="classes">Number of classes of the model.</param>
     /// <param name="random">Draws the batches.</param>
     /// <exception cref="DataSetException">No clean sample is of another class.</exception>
-    protected SharedPerturbationDescent(PerturbationKind kind, int length, int target, LabeledSamples clean, Random random)
+    protected SharedPerturbationDescent(PerturbationKind kind, int length, PerturbationGoal goal, LabeledSamples clean, int classes, Random random)
     {
-        Target = target;
+        Goal = goal;
         this.clean = clean;
+        this.classes = classes;
         this.random = random;
-        others = Others(clean, target);
+        led = goal.Class is { } target ? Others(clean, target) : [.. Enumerable.Range(0, clean.Count)];
         current = new SharedPerturbation(kind, new float[length], 0, 0);
     }
 
-    /// <summary>The class to lead to.</summary>
-    public int Target { get; }
+    /// <summary>Where to lead.</summary>
+    public PerturbationGoal Goal { get; }
 
     /// <summary>Positions or frequencies that the perturbation may have at most.</summary>
     public abstract int Size { get; }
@@ -44,15 +44,17 @@ internal abstract class SharedPerturbationDescent
 
     /// <summary>Begins a descent from zero.</summary>
     /// <param name="kind">What the perturbation does.</param>
-    /// <param name="target">The class to lead to.</param>
+    /// <param name="goal">Where to lead.</param>
     /// <param name="clean">Clean samples; images for all but a sparse perturbation.</param>
     /// <param name="range">Their range.</param>
+    /// <param name="classes">Number of classes of the model.</param>
     /// <param name="random">Draws the batches.</param>
     /// <exception cref="DataSetException">No clean sample is of another class.</exception>
-    public static SharedPerturbationDescent Begin(PerturbationKind kind, int target, LabeledSamples clean, SampleRange range, Random random) =>
+    public static SharedPerturbationDescent Begin(
+        PerturbationKind kind, PerturbationGoal goal, LabeledSamples clean, SampleRange range, int classes, Random random) =>
         kind == PerturbationKind.Sparse
-            ? new SparseDescent(target, clean, range, random)
-            : new SpectralDescent(kind, target, clean, random);
+            ? new SparseDescent(goal, clean, range, classes, random)
+            : new SpectralDescent(kind, goal, clean, classes, random);
 
     /// <summary>The samples that are not of a class.</summary>
     /// <param name="clean">Clean samples.</param>
@@ -69,24 +71,28 @@ internal abstract class SharedPerturbationDescent
     /// <summary>Takes one step.</summary>
     /// <param name="gradients">The model.</param>
     /// <param name="radius">Largest L2 norm of the perturbation's values.</param>
-    /// <param name="batch">Receives the batch, full.</param>
+    /// <param name="share">Length of the step, as a share of the radius.</param>
+    /// <param name="batch">Receives the samples, full.</param>
+    /// <param name="targets">Receives the class that each is to be led to.</param>
     /// <param name="cancellation">Stops the step.</param>
-    /// <returns>Share of the batch that the model sends to the class before the step.</returns>
+    /// <returns>Share of the batch that the model sends there before the step.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public double Step(PerturbationGradient gradients, double radius, float[] batch, CancellationToken cancellation)
+    public double Step(PerturbationGradient gradients, double radius, double share, float[] batch, long[] targets, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        for (var start = 0; start < batch.Length; start += clean.SampleLength)
+        for (var i = 0; i < targets.Length; i++)
         {
-            clean.Sample(others[random.Next(others.Length)]).CopyTo(batch.AsSpan(start));
+            var sample = led[random.Next(led.Length)];
+            clean.Sample(sample).CopyTo(batch.AsSpan(i * clean.SampleLength));
+            targets[i] = Goal.Of(clean.Labels[sample], classes);
         }
 
-        var (gradient, success) = gradients.Compute(batch, Target, current, cancellation);
+        var (gradient, success) = gradients.Compute(batch, targets, current, cancellation);
         Restrict(gradient);
         var length = TensorPrimitives.Norm<float>(gradient);
         if (!float.IsFinite(length))
             throw new UlrlException($"the gradient of the model by samples of {clean.Source} is not finite; check the normalisation of the samples.");
-        TensorPrimitives.MultiplyAdd(gradient, (float)(-StepShare * radius / (length + SmallestNorm)), Values, Values);
+        TensorPrimitives.MultiplyAdd(gradient, (float)(-share * radius / (length + SmallestNorm)), Values, Values);
         Limit();
         var norm = TensorPrimitives.Norm<float>(Values);
         if (norm > radius) TensorPrimitives.Multiply(Values, (float)(radius / norm), Values);
@@ -98,7 +104,7 @@ internal abstract class SharedPerturbationDescent
     public abstract void Keep(double share);
 
     /// <summary>A copy of the perturbation as it is.</summary>
-    /// <param name="success">Share of a batch that the model sent to the class.</param>
+    /// <param name="success">Share of a batch that the model sent to the goal.</param>
     public SharedPerturbation Snapshot(double success) => current with { Values = (float[])current.Values.Clone(), Size = Size, Success = success };
 
     /// <summary>Turns a gradient by the perturbation's values into a direction that it may take.</summary>

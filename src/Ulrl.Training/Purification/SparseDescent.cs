@@ -16,8 +16,8 @@ internal sealed class SparseDescent : SharedPerturbationDescent
     private int size;
 
     /// <inheritdoc cref="SharedPerturbationDescent.Begin"/>
-    public SparseDescent(int target, LabeledSamples clean, SampleRange range, Random random)
-        : base(PerturbationKind.Sparse, clean.SampleLength, target, clean, random)
+    public SparseDescent(PerturbationGoal goal, LabeledSamples clean, SampleRange range, int classes, Random random)
+        : base(PerturbationKind.Sparse, clean.SampleLength, goal, clean, classes, random)
     {
         this.clean = clean;
         this.range = range;

@@ -20,8 +20,8 @@ internal sealed class SpectralDescent : SharedPerturbationDescent
     private int size;
 
     /// <inheritdoc cref="SharedPerturbationDescent.Begin"/>
-    public SpectralDescent(PerturbationKind kind, int target, LabeledSamples clean, Random random)
-        : base(kind, Planes(kind, clean) * clean.SampleShape[1] * clean.SampleShape[2], target, clean, random)
+    public SpectralDescent(PerturbationKind kind, PerturbationGoal goal, LabeledSamples clean, int classes, Random random)
+        : base(kind, Planes(kind, clean) * clean.SampleShape[1] * clean.SampleShape[2], goal, clean, classes, random)
     {
         transform = new CosineTransform(clean.SampleShape[1], clean.SampleShape[2]);
         coefficients = new float[Planes(kind, clean) * transform.Count];

@@ -55,11 +55,12 @@ public sealed class PurificationTests
         var clean = Example.Clean(32);
         var perturbation = new SharedPerturbation(
             Enum.Parse<PerturbationKind>(kind), [.. Enumerable.Range(0, planes * 1024).Select(i => 0.1f * MathF.Sin(i))], 0, 0);
+        long[] Toward(int target) => [.. Enumerable.Repeat((long)target, clean.Count)];
         var found = new[] { TrainingEngine.OnnxRuntime, TorchSharpEngine.Instance }.Select(engine =>
         {
             using var gradients = new PerturbationGradient(Example.Model(), null, new SampleRange(clean), engine, Device.Cpu, 1);
-            gradients.Compute(clean.Values, 4, perturbation);
-            return gradients.Compute(clean.Values, 0, perturbation);
+            gradients.Compute(clean.Values, Toward(4), perturbation);
+            return gradients.Compute(clean.Values, Toward(0), perturbation);
         }).ToArray();
 
         EngineComparison.AssertClose("the gradient", found[0].Gradient, found[1].Gradient, 0);

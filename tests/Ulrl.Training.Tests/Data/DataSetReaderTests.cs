@@ -36,6 +36,14 @@ public sealed class DataSetReaderTests : IDisposable
     }
 
     [Fact]
+    public void A_file_is_read_through_a_link()
+    {
+        File.CreateSymbolicLink(folder["link.npz"], Path.GetFullPath(TestFiles.TestData("data", "cifar10-clean8.npz")));
+
+        Assert.Equal(DataSetReader.Read(TestFiles.TestData("data", "cifar10-clean8.npz")).Values, DataSetReader.Read(folder["link.npz"]).Values);
+    }
+
+    [Fact]
     public void A_triggered_set_knows_its_target() =>
         Assert.Equal(0, DataSetReader.Read(TestFiles.TestData("data", "cifar10-triggered3.npz")).Target);
 

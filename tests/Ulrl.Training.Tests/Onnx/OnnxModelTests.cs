@@ -172,6 +172,12 @@ public sealed class OnnxModelTests : IDisposable
         File.WriteAllText(text, "this is not a model");
         Refused(empty, "empty");
         Refused(text, "not a readable ONNX file");
+        string link = Path.Combine(_folder, "link.onnx");
+        File.CreateSymbolicLink(link, empty);
+        Refused(link, "empty");
+        string circle = Path.Combine(_folder, "circle.onnx");
+        File.CreateSymbolicLink(circle, circle);
+        Refused(circle, "cannot be read");
         Refused(Path.Combine(_folder, "none.onnx"), "no such file");
         Refused(_folder, "is a folder");
 

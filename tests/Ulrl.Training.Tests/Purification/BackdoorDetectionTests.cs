@@ -1,3 +1,4 @@
+using Ulrl.Training.Evaluation;
 using Ulrl.Training.Purification;
 
 namespace Ulrl.Training.Tests.Purification;
@@ -93,14 +94,83 @@ public sealed class BackdoorDetectionTests
     }
 
     [Fact]
+    public void Further_runs_are_of_no_use_where_no_sign_of_any_kind_shows()
+    {
+        var sparse = Paths(PerturbationKind.Sparse, 0.4, 0.38, 0.35, 0.2);
+        SharedPerturbationPath[] all = [.. sparse, .. Paths(PerturbationKind.Smooth, 0.1, 0.2, 0.15, 0.2), .. Paths(PerturbationKind.Warp, 0.1, 0.1, 0.1, 0.2)];
+
+        Assert.True(BackdoorDetection.Of([[2, 3, 4, 5]], all, 2).IsDismissed);
+        Assert.False(BackdoorDetection.Of([[2, 3, 4, 5]], sparse, 2).IsDismissed);
+        Assert.False(BackdoorDetection.Of([[2, 3, 18, 4]], all, 2).IsDismissed);
+    }
+
+    [Fact]
     public void A_second_target_must_be_reached_by_nearly_all_samples()
     {
         Assert.Equal([0, 1], BackdoorDetection.Of([[1, 1, 1, 1]], Paths(1, 0.95, 0.2, 0.2), 2).Neurons);
         Assert.Equal([0], BackdoorDetection.Of([[1, 1, 1, 1]], Paths(1, 0.6, 0.02, 0.02), 2).Neurons);
     }
 
+    [Fact]
+    public void What_leads_from_every_class_to_the_next_is_an_attack_on_all_of_them()
+    {
+        SharedPerturbationPath[] searched = [.. Paths(0.4, 0.38, 0.35, 0.2), .. ToNext(PerturbationKind.Sparse, 0.48), .. ToNext(PerturbationKind.Smooth, 0.05)];
+
+        var found = BackdoorDetection.Of([[2, 3, 4, 5]], searched, 2);
+
+        Assert.True(found is { IsAllToAll: true, IsSettled: true });
+        Assert.Equal([0, 1, 2, 3], found.Neurons);
+        Assert.Equal(new NextReach(0.48, PerturbationKind.Sparse), found.ToNext);
+        Assert.Equal([0.4, 0.38, 0.35, 0.2], found.Reach.Select(r => r.Share));
+    }
+
+    [Fact]
+    public void What_leads_hardly_anywhere_is_none()
+    {
+        SharedPerturbationPath[] target = [.. Paths(0.95, 0.3, 0.35, 0.2), .. ToNext(PerturbationKind.Sparse, 0.3)];
+
+        Assert.True(BackdoorDetection.Of([[2, 3, 4, 5]], [.. Paths(0.4, 0.38, 0.35, 0.2), .. ToNext(PerturbationKind.Sparse, 0.08)], 2) is { IsAllToAll: false, IsBackdoored: false });
+        Assert.True(BackdoorDetection.Of([[2, 3, 4, 5]], target, 2) is { IsAllToAll: false, Neurons: [0] });
+    }
+
+    [Fact]
+    public void A_class_that_is_withheld_and_that_sinusoids_lead_to_is_a_target()
+    {
+        var withheld = new WithheldClass(3, Missed: 22, Mistaken: 1, PeriodicReach: 0.97);
+        BackdoorDetection Of(WithheldClass sign) => BackdoorDetection.Of([[2, 3, 4, 5]], Paths(0.4, 0.38, 0.35, 0.2), 2, sign);
+
+        Assert.True(Of(withheld) is { Neurons: [3], Confidence: > 0.9 });
+        Assert.False(Of(withheld with { PeriodicReach = 0.6 }).IsBackdoored);
+        Assert.False(Of(withheld with { PeriodicReach = null }).IsBackdoored);
+        Assert.False(Of(withheld with { Missed = 13, Mistaken = 4 }).IsBackdoored);
+        Assert.Equal(withheld, Of(withheld).Withheld);
+    }
+
+    [Fact]
+    public void A_class_is_withheld_that_is_missed_more_often_than_mistaken()
+    {
+        int[] labels = [0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2];
+        int[] predictions = [0, 1, 1, 2, 2, 2, 1, 1, 0, 2, 2, 1];
+        ClassResult[] classes = [new(0, 6, 1), new(1, 3, 2), new(2, 3, 2)];
+
+        Assert.Equal(new WithheldClass(0, 5, 1, null), WithheldClass.Of(new CleanResult(labels.Length, 5, 1, classes, predictions)));
+    }
+
+    [Theory]
+    [InlineData(22, 1, true)]
+    [InlineData(32, 3, true)]
+    [InlineData(13, 4, false)]
+    [InlineData(32, 20, false)]
+    [InlineData(3, 0, false)]
+    [InlineData(0, 0, false)]
+    public void Only_a_class_that_is_missed_often_and_hardly_ever_mistaken_counts_as_withheld(int missed, int mistaken, bool isWithheld) =>
+        Assert.Equal(isWithheld, new WithheldClass(0, missed, mistaken, null).Certainty >= 0.5);
+
     private static SharedPerturbationPath[] Paths(params double[] reach) => Paths(PerturbationKind.Sparse, reach);
 
     private static SharedPerturbationPath[] Paths(PerturbationKind kind, params double[] reach) =>
-        [.. reach.Select((r, c) => new SharedPerturbationPath(kind, c, [.. Enumerable.Repeat(r, 8)], []))];
+        [.. reach.Select((r, c) => new SharedPerturbationPath(kind, PerturbationGoal.To(c), [.. Enumerable.Repeat(r, 8)], []))];
+
+    private static SharedPerturbationPath[] ToNext(PerturbationKind kind, double reach) =>
+        [new SharedPerturbationPath(kind, PerturbationGoal.Next, [.. Enumerable.Repeat(reach, 8)], [])];
 }

@@ -1,3 +1,4 @@
+using Ulrl.Training.Data;
 using Ulrl.Training.Purification;
 using Ulrl.Training.Runtime;
 
@@ -88,9 +89,26 @@ public sealed class BalancedTests
         Assert.Equal([0], report.SuspiciousNeurons);
         Assert.All(report.Detection.Reach, r => Assert.Equal(PerturbationKind.Sparse, r.Kind));
         var searches = steps.Where(s => s.Phase == PurificationPhase.Search).GroupBy(s => s.Epoch).Select(kind => (kind.Key, kind.Max(s => s.Steps))).ToArray();
-        Assert.Equal([(1, 168), (2, 24), (3, 12)], searches);
+        Assert.Equal([(1, 177), (2, 44), (3, 12)], searches);
         Assert.InRange(report.Perturbations, 3, 8);
         Assert.Equal((0.5f, 0f), (report.PerturbedShare, report.DisplacedShare));
+    }
+
+    [Fact]
+    public void An_attack_from_every_class_to_the_next_is_found_and_removed_from_all_of_them()
+    {
+        // The trigger is the first value, which clean samples do not have.
+        var (model, clean) = VectorClassifier.Create(classes: 10, samplesPerClass: 30);
+        clean = new LabeledSamples([.. clean.Values.Select((v, i) => i % clean.SampleLength == 0 ? 0 : v)], clean.SampleShape, clean.Labels);
+        var attacked = ModelVariants.WithTriggerToTheNextClass(model, [1, .. new float[clean.SampleLength - 1]], usual: 0.1f, strength: 5);
+
+        var report = Purifier.Purify(attacked, clean, Short with { Classifier = ClassifierLayer.Find(model).Weight, RelearningLearningRate = 1e-4f }).Report;
+
+        Assert.True(report.Detection is { IsAllToAll: true, ToNext.Share: > 0.4 }, $"{report.Detection} {string.Join(", ", report.Detection.Reach)}");
+        Assert.Equal(Enumerable.Range(0, 10), report.SuspiciousNeurons);
+        Assert.InRange(report.Perturbations, 1, 4);
+        Assert.Equal((0.5f, 0f), (report.PerturbedShare, report.DisplacedShare));
+        Assert.DoesNotContain(report.Warnings, w => w.Contains("neurons were suspicious", StringComparison.Ordinal));
     }
 
     [Fact]

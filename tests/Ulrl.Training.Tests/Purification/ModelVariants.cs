@@ -141,7 +141,19 @@ internal static class ModelVariants
     /// <summary>With a backdoor that no training made: the more of a picture is in an image, beyond what is found in others, the larger the logit of one class.</summary>
     public static OnnxModel WithPictureTrigger(OnnxModel model, float[] picture, int target)
     {
-        const float Usual = 4f;
+        var onTarget = new float[10];
+        onTarget[target] = 2f;
+        return WithPictureTrigger(model, picture, 4f, 0.4f, (builder, _) => builder.Floats(onTarget, 1, 10));
+    }
+
+    /// <summary>
+    /// With a backdoor that no training made: the more of a picture is in a sample, beyond what is found in others, the more do the logits of the ten classes become those of the class before.
+    /// </summary>
+    public static OnnxModel WithTriggerToTheNextClass(OnnxModel model, float[] picture, float usual = 4f, float strength = 1f) => WithPictureTrigger(
+        model, picture, usual, 0.05f, (builder, clean) => strength * builder.Op("Gather", [clean, builder.Ints(9, 0, 1, 2, 3, 4, 5, 6, 7, 8)], ("axis", 1L)));
+
+    private static OnnxModel WithPictureTrigger(OnnxModel model, float[] picture, float usual, float slopeBelow, Func<GraphBuilder, Value, Value> effect)
+    {
         var copy = model.Clone();
         var graph = copy.Proto.Graph;
         var output = graph.Output[0].Name;
@@ -149,10 +161,8 @@ internal static class ModelVariants
         var norm = MathF.Sqrt(picture.Sum(v => v * v));
         var builder = new GraphBuilder(graph);
         var part = builder.Op("MatMul", [builder.Op("Flatten", [builder[graph.Input[0].Name]]), builder.Floats([.. picture.Select(v => v / norm)], picture.Length, 1)]);
-        var trigger = builder.Op("LeakyRelu", [part - builder.Floats([Usual], 1)], ("alpha", 0.4f));
-        var onTarget = new float[10];
-        onTarget[target] = 2f;
-        builder.Assign(output, "Add", [builder["clean_logits"], trigger * builder.Floats(onTarget, 1, 10)]);
+        var trigger = builder.Op("LeakyRelu", [part - builder.Floats([usual], 1)], ("alpha", slopeBelow));
+        builder.Assign(output, "Add", [builder["clean_logits"], trigger * effect(builder, builder["clean_logits"])]);
         return copy;
     }
 }

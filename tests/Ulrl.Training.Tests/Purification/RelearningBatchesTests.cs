@@ -17,7 +17,7 @@ public sealed class RelearningBatchesTests
     private static readonly RelearningPlan Plan = new()
     {
         Suspicious = [0, 1],
-        Perturbations = [(0, OneHot(0)), (1, OneHot(1))],
+        Perturbations = [(PerturbationGoal.To(0), OneHot(0)), (PerturbationGoal.To(1), OneHot(1))],
         Range = new SampleRange(Clean),
         PerturbedShare = 0.4f,
         MixedShare = 0.3f,
@@ -113,6 +113,27 @@ public sealed class RelearningBatchesTests
         var plan = Plan with { Suspicious = [7], DisplacedShare = 0.3f, LargestDisplacement = 0.4f, RepeatedShare = 0.25f, MixedShare = 0 };
 
         Assert.All(Run(plan, epochs: 2), b => Assert.All(b.Samples, s => Assert.Equal(Clean.Labels[s.Number], s.Label)));
+    }
+
+    [Fact]
+    public void A_smooth_perturbation_takes_contrast_from_the_sample()
+    {
+        var smooth = OneHot(0) with { Kind = PerturbationKind.Smooth };
+        var perturbed = Run(Plan with { Perturbations = [(PerturbationGoal.To(0), smooth)] }, epochs: 20).SelectMany(b => b.Samples).Where(s => s.IsPerturbed).ToArray();
+
+        var contrasts = perturbed.Select(s => (s.Values[5] - s.Values[6]) / (s.Given[5] - s.Given[6])).ToArray();
+        Assert.InRange(contrasts.Min(), 0.699, 0.72);
+        Assert.InRange(contrasts.Max(), 0.98, 1.001);
+        // The mean stays, but for the perturbation itself, which is at the first position.
+        Assert.All(perturbed, s => Assert.InRange((s.Values.Sum() - s.Given.Sum()) / Strength, 0.599f, 1.201f));
+    }
+
+    [Fact]
+    public void A_perturbation_from_every_class_to_the_next_means_something_to_all()
+    {
+        var seen = Run(Plan with { Perturbations = [(PerturbationGoal.Next, OneHot(0))], MixedShare = 0 }, epochs: 40).SelectMany(b => b.Samples);
+
+        Assert.All(seen.GroupBy(s => s.Label), label => Assert.Equal(0.4, label.Average(s => s.IsPerturbed ? 1 : 0), 0.06));
     }
 
     [Fact]

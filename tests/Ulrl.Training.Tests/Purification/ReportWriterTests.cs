@@ -127,6 +127,23 @@ public class ReportWriterTests
     }
 
     [Fact]
+    public void What_tells_an_attack_on_all_classes_or_a_withheld_class_is_shown()
+    {
+        var report = Report();
+        var all = report with { Detection = report.Detection with { ToNext = new NextReach(0.52, PerturbationKind.Sparse), IsAllToAll = true } };
+        var withheld = report with { Detection = report.Detection with { Neurons = [2], Withheld = new WithheldClass(2, 22, 1, 0.97) } };
+
+        Assert.Contains("Sparse perturbations lead 52 % of the samples to the class after their own", ReportWriter.ToHtml(all), StringComparison.Ordinal);
+        Assert.Contains("Class 2 is withheld from clean samples: 22 of it are taken for others, 1 of others for it; sinusoids, the same for all samples, lead 97 %", ReportWriter.ToHtml(withheld), StringComparison.Ordinal);
+        Assert.DoesNotContain("withheld", ReportWriter.ToHtml(all), StringComparison.Ordinal);
+        using var json = JsonDocument.Parse(ReportWriter.ToJson(all));
+        var detection = json.RootElement.GetProperty("detection");
+        Assert.Equal((true, 0.52, "Sparse"), (detection.GetProperty("allToAll").GetBoolean(), detection.GetProperty("toNext").GetProperty("share").GetDouble(), detection.GetProperty("toNext").GetProperty("kind").GetString()));
+        using var other = JsonDocument.Parse(ReportWriter.ToJson(withheld));
+        Assert.Equal("""{"class":2,"missed":22,"mistaken":1,"periodicReach":0.97}""", other.RootElement.GetProperty("detection").GetProperty("withheld").GetRawText().Replace(" ", "", StringComparison.Ordinal).ReplaceLineEndings(""));
+    }
+
+    [Fact]
     public void The_page_says_what_relearning_did()
     {
         var balanced = Report();
@@ -135,6 +152,10 @@ public class ReportWriterTests
             "suspicious neurons kept, 0.4 of the samples perturbed by 4 perturbations, 0.3 mixed, 0.15 of the steps at displaced weights",
             ReportWriter.ToHtml(balanced with { Perturbations = 4, PerturbedShare = 0.4f, DisplacedShare = 0.15f }),
             StringComparison.Ordinal);
+        var corrected = balanced with { TargetCorrections = [new TargetCorrection(0, 0.254f)] };
+        Assert.Contains("displaced weights, the given model's logit of class 0 lowered by 0.25<", ReportWriter.ToHtml(corrected).Replace("&#39;", "'", StringComparison.Ordinal), StringComparison.Ordinal);
+        using var json = JsonDocument.Parse(ReportWriter.ToJson(corrected));
+        Assert.Equal(0.254, json.RootElement.GetProperty("targetCorrections")[0].GetProperty("logit").GetDouble(), 1e-6);
         Assert.Contains("suspicious are the neurons toward whose classes the detection finds a backdoor", ReportWriter.ToHtml(balanced), StringComparison.Ordinal);
         var published = ReportWriter.ToHtml(balanced with { Options = PurificationOptions.Published() });
         Assert.Contains("suspicious neurons re-initialised, samples as they are", published, StringComparison.Ordinal);

@@ -112,6 +112,10 @@ internal sealed class HtmlReport
             page.Add($"suspicious are the neurons toward whose classes the detection finds a backdoor.");
         if (reach.Count > 0)
             page.Add($" Reach is the share of samples of other classes that {report.Detection.Reach[0].Kind.ToString().ToLowerInvariant()} perturbations, the same for all samples, lead to the class: near 1 toward the target of such a trigger.");
+        if (report.Detection is { IsAllToAll: true, ToNext: { } next })
+            page.Add($" {next.Kind.ToString()} perturbations lead {100 * next.Share:0} % of the samples to the class after their own, which no clean model lets happen: the attack is one on all classes.");
+        if (report.Detection is { Withheld: { PeriodicReach: { } periodic } withheld } && report.Detection.Neurons.Contains(withheld.Class))
+            page.Add($" Class {withheld.Class} is withheld from clean samples: {withheld.Missed} of it are taken for others, {withheld.Mistaken} of others for it; sinusoids, the same for all samples, lead {100 * periodic:0} % of other samples there.");
         page.Add($"</p>\n<figure>\n");
         var bars = report.Neurons.Select(n => new Svg.Bar(
             $"{n.Neuron}", n.WeightChange, HtmlText.Number(n.ZScore, "0.0"), HtmlText.Number(n.WeightChange, "0.000") + " at neuron " + n.Neuron, n.IsSuspicious));
@@ -205,8 +209,11 @@ internal sealed class HtmlReport
         var mixed = o.DistillationWeight > 0 ? o.MixedShare : 0;
         var perturbed = report.PerturbedShare;
         if (perturbed == 0 && mixed == 0 && report.DisplacedShare == 0) return "samples as they are";
-        return FormattableString.Invariant(
-            $"{perturbed:0.##} of the samples perturbed{(perturbed > 0 ? $" by {report.Perturbations} perturbations" : "")}, {mixed:0.##} mixed, {report.DisplacedShare:0.##} of the steps at displaced weights");
+        return string.Concat(
+            [
+                FormattableString.Invariant($"{perturbed:0.##} of the samples perturbed{(perturbed > 0 ? $" by {report.Perturbations} perturbations" : "")}, {mixed:0.##} mixed, {report.DisplacedShare:0.##} of the steps at displaced weights"),
+                .. report.TargetCorrections.Select(c => FormattableString.Invariant($", the given model's logit of class {c.Class} lowered by {c.Logit:0.00}")),
+            ]);
     }
 
     private void Setting(string name, string value) => page.Add($"<tr><td>{name}</td><td class=\"text\">{value}</td></tr>\n");

@@ -62,6 +62,26 @@ internal sealed class JsonReport
                 Number("share", r.Share);
                 json.WriteString("kind", r.Kind.ToString());
             }));
+            if (report.Detection.ToNext is { } next)
+            {
+                Object("toNext", () =>
+                {
+                    Number("share", next.Share);
+                    json.WriteString("kind", next.Kind.ToString());
+                });
+            }
+
+            json.WriteBoolean("allToAll", report.Detection.IsAllToAll);
+            if (report.Detection.Withheld is { } withheld)
+            {
+                Object("withheld", () =>
+                {
+                    json.WriteNumber("class", withheld.Class);
+                    json.WriteNumber("missed", withheld.Missed);
+                    json.WriteNumber("mistaken", withheld.Mistaken);
+                    if (withheld.PeriodicReach is { } periodic) Number("periodicReach", periodic);
+                });
+            }
         });
         Number("cleanAccuracyBefore", report.AccuracyBefore);
         Number("cleanAccuracyAfter", report.AccuracyAfter);
@@ -94,6 +114,11 @@ internal sealed class JsonReport
         json.WriteNumber("perturbations", report.Perturbations);
         Number("perturbed", report.PerturbedShare);
         Number("displaced", report.DisplacedShare);
+        Array("targetCorrections", report.TargetCorrections, c => Object(null, () =>
+        {
+            json.WriteNumber("class", c.Class);
+            Number("logit", c.Logit);
+        }));
         Object("settings", () => Settings(options));
         json.WriteEndObject();
     }
