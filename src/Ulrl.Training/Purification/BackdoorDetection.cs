@@ -27,6 +27,9 @@ public sealed record BackdoorDetection(
     private const double ReachMiddle = 0.22;
     private const double ReachSlope = 20;
 
+    // Smooth perturbations lead a third of the samples to a class of some clean models, and hardly any to the others; a trigger of this kind leads most.
+    private const double SmoothReach = 0.5;
+
     // Several targets, each with its trigger, are each reached by nearly all samples.
     private const double ReachOfSeveral = 0.9;
 
@@ -59,6 +62,9 @@ public sealed record BackdoorDetection(
     /// <summary>Whether all kinds of perturbations were searched, and neither they nor the weights show anything, so that further runs are of no use.</summary>
     internal bool IsDismissed => IsComplete && Confidence < Dismissed;
 
+    // Whether all kinds of perturbations were searched toward the classes.
+    private bool IsComplete { get; init; }
+
     /// <summary>1 / (1 + exp(−x)).</summary>
     internal static double Logistic(double x) => 1 / (1 + Math.Exp(-x));
 
@@ -77,14 +83,11 @@ public sealed record BackdoorDetection(
         var neurons = byWeights.Leaders;
         var kinds = paths.Where(p => p.Goal.Class is not null).GroupBy(p => p.Kind, p => new ClassReach(p.Goal.Class!.Value, p.Reach, p.Kind)).Select(kind => kind.ToArray()).ToArray();
         var isComplete = kinds.Length == AllKinds;
-        var reach = kinds.OrderByDescending(kind => kind.Length > 1 ? LeadOf(kind, most).Lead : double.NegativeInfinity).FirstOrDefault([]);
-        if (reach.Length > 1) (confidence, neurons) = Joined(confidence, neurons, LeadOf(reach, most), isComplete);
+        var reach = kinds.OrderByDescending(kind => kind.Length > 1 ? ByReach(kind, most).Confidence : double.NegativeInfinity).FirstOrDefault([]);
+        if (reach.Length > 1) (confidence, neurons) = Joined(confidence, neurons, ByReach(reach, most), isComplete);
         var toNext = paths.Where(p => p.Goal.Class is null).MaxBy(p => p.Reach) is { } next ? new NextReach(next.Reach, next.Kind) : null;
         return new BackdoorDetection(confidence, [.. neurons.Order()], Math.Exp(byWeights.Lead), [.. changes.Select(Run)], reach) { IsComplete = isComplete }.With(toNext, classes).With(withheld);
     }
-
-    // Whether all kinds of perturbations were searched.
-    private bool IsComplete { get; init; }
 
     // In a clean model no perturbation leads from every class to the next, so its reach needs no other to be compared with.
     private BackdoorDetection With(NextReach? toNext, int classes)
@@ -103,12 +106,20 @@ public sealed record BackdoorDetection(
     }
 
     // Signs that agree are taken as independent; of two that do not, a perturbation that works is the better one.
-    private static (double Confidence, int[] Neurons) Joined(double confidence, int[] neurons, (double Lead, int[] Leaders) reach, bool isComplete)
+    private static (double Confidence, int[] Neurons) Joined(double confidence, int[] neurons, (double Confidence, int[] Leaders) reach, bool isComplete)
     {
-        var byReach = Logistic(ReachSlope * (reach.Lead - ReachMiddle));
+        var byReach = reach.Confidence;
         if (isComplete && byReach < 0.5) confidence *= Unconfirmed;
         if (reach.Leaders.Order().SequenceEqual(neurons.Order())) return (1 - ((1 - confidence) * (1 - byReach)), neurons);
         return byReach >= 0.5 || byReach > confidence ? (byReach, reach.Leaders) : (confidence, neurons);
+    }
+
+    private static (double Confidence, int[] Leaders) ByReach(ClassReach[] reach, int most)
+    {
+        var (lead, leaders) = LeadOf(reach, most);
+        var excess = lead - ReachMiddle;
+        if (reach[0].Kind == PerturbationKind.Smooth) excess = Math.Min(excess, reach.Where(r => leaders.Contains(r.Class)).Min(r => r.Share) - SmoothReach);
+        return (Logistic(ReachSlope * excess), leaders);
     }
 
     private static (double Lead, int[] Leaders) LeadOf(ClassReach[] reach, int most)

@@ -422,9 +422,9 @@ public static class Purifier
 
         private IReadOnlyList<TargetCorrection> Corrections(int[] targets)
         {
-            if (targets.Length == 0 || options.DistillationWeight == 0) return [];
+            if (targets.Length == 0 || options.DistillationWeight == 0 || options.TargetCorrection == 0) return [];
             using var evaluator = new Evaluator(model, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
-            return TargetCorrection.Of(targets, evaluator.Logits(clean, cancellation), clean.Labels);
+            return TargetCorrection.Of(targets, evaluator.Logits(clean, cancellation), clean.Labels, options.TargetCorrection);
         }
 
         private TrainingSetup Relearning(int[] suspicious, float[] original, IReadOnlyList<TargetCorrection> corrections)

@@ -6,6 +6,9 @@ namespace Ulrl.Training.Purification;
 /// <summary>A perturbation on its way toward its goal: descent with normalised gradients on random batches, within fewer and fewer degrees of freedom.</summary>
 internal abstract class SharedPerturbationDescent
 {
+    // Of the radius.
+    private const double StepShare = 0.5;
+
     // Where the gradient vanishes there is no way to go.
     private const float SmallestNorm = 1e-12f;
 
@@ -71,13 +74,12 @@ internal abstract class SharedPerturbationDescent
     /// <summary>Takes one step.</summary>
     /// <param name="gradients">The model.</param>
     /// <param name="radius">Largest L2 norm of the perturbation's values.</param>
-    /// <param name="share">Length of the step, as a share of the radius.</param>
     /// <param name="batch">Receives the samples, full.</param>
     /// <param name="targets">Receives the class that each is to be led to.</param>
     /// <param name="cancellation">Stops the step.</param>
     /// <returns>Share of the batch that the model sends there before the step.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public double Step(PerturbationGradient gradients, double radius, double share, float[] batch, long[] targets, CancellationToken cancellation)
+    public double Step(PerturbationGradient gradients, double radius, float[] batch, long[] targets, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         for (var i = 0; i < targets.Length; i++)
@@ -92,7 +94,7 @@ internal abstract class SharedPerturbationDescent
         var length = TensorPrimitives.Norm<float>(gradient);
         if (!float.IsFinite(length))
             throw new UlrlException($"the gradient of the model by samples of {clean.Source} is not finite; check the normalisation of the samples.");
-        TensorPrimitives.MultiplyAdd(gradient, (float)(-share * radius / (length + SmallestNorm)), Values, Values);
+        TensorPrimitives.MultiplyAdd(gradient, (float)(-StepShare * radius / (length + SmallestNorm)), Values, Values);
         Limit();
         var norm = TensorPrimitives.Norm<float>(Values);
         if (norm > radius) TensorPrimitives.Multiply(Values, (float)(radius / norm), Values);

@@ -10,15 +10,15 @@ namespace Ulrl.Training.Purification;
 internal sealed record SharedPerturbationPath(PerturbationKind Kind, PerturbationGoal Goal, IReadOnlyList<double> Success, IReadOnlyList<SharedPerturbation> Snapshots)
 {
     /// <summary>
-    /// How well such perturbations lead there, from 0 to 1: mean success at the last of its levels (five; of a warp three, of a sinusoid one). The target of a backdoor whose
+    /// How well such perturbations lead there, from 0 to 1: mean success at the last of its levels (five of a sparse one, three of a smooth one or a warp, one of a sinusoid). The target of a backdoor whose
     /// trigger is of this kind is near 1.
     /// </summary>
     public double Reach { get; } = Success.TakeLast(Levels(Kind)).Average();
 
     private static int Levels(PerturbationKind kind) => kind switch
     {
-        PerturbationKind.Warp => 3,
+        PerturbationKind.Sparse => 5,
         PerturbationKind.Periodic => 1,
-        _ => 5,
+        _ => 3,
     };
 }

@@ -154,7 +154,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
             var success = 0.0;
             for (var step = 0; step < schedule.Steps(level, level + 1); step++)
             {
-                success = candidate.Descent.Step(gradients, scale * schedule.Radius(level), schedule.StepShare(level), batch, targets, cancellation);
+                success = candidate.Descent.Step(gradients, scale * schedule.Radius(level), batch, targets, cancellation);
                 counter.Count();
             }
 
@@ -168,18 +168,16 @@ internal sealed class SharedPerturbationSearch : IDisposable
     private double FieldScale => (double)clean.SampleShape[1] * clean.SampleShape[2] / ReferenceSide;
 
     // Lengths at the first and last level (between them geometrically), share of positions or frequencies per level, the levels that are kept as snapshots. All
-    // classes go through the levels before the first final one, then only the foremost go on. Further levels refine what is left with more and smaller steps.
+    // classes go through the levels before the first final one, then only the foremost go on. Further levels refine what is left with more steps: at first few samples may follow, and then nearly all at once.
     // The length of a warp is the mean way of a pixel.
     private sealed record Schedule(double FirstRadius, double LastRadius, double[] Shares, int[] Snapshots, int FirstFinal, int Refined)
     {
         private const int LevelSteps = 3;
-        private const int RefiningSteps = 5;
+        private const int RefiningSteps = 8;
 
         public int Levels => Shares.Length + Refined;
 
         public int Steps(int first, int end) => Enumerable.Range(first, end - first).Sum(level => level < Shares.Length ? LevelSteps : RefiningSteps);
-
-        public double StepShare(int level) => level < Shares.Length ? 0.5 : 0.3;
 
         public double Radius(int level) => FirstRadius * Math.Pow(LastRadius / FirstRadius, Math.Min((double)level / (Shares.Length - 1), 1));
     }

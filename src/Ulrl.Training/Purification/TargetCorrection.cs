@@ -10,21 +10,19 @@ namespace Ulrl.Training.Purification;
 /// <param name="Logit">What is taken off its logit, above 0.</param>
 public sealed record TargetCorrection(int Class, float Logit)
 {
-    // More takes too much of the class; a few samples cannot tell how often it is to be answered.
-    private const double Share = 0.5;
-
     private const double Largest = 20;
     private const int Halvings = 40;
 
     /// <summary>
-    /// Half of what makes the given model answer each class as often as it occurs among the clean samples, and one standard error more often. A class that is not
+    /// A share of what makes the given model answer each class as often as it occurs among the clean samples, and one standard error more often. A class that is not
     /// answered too often has none.
     /// </summary>
     /// <param name="suspicious">The classes.</param>
     /// <param name="logits">The given model's answers, [samples, classes].</param>
     /// <param name="labels">The true classes.</param>
-    internal static IReadOnlyList<TargetCorrection> Of(IReadOnlyList<int> suspicious, float[] logits, IReadOnlyList<int> labels) =>
-        [.. suspicious.Select(c => new TargetCorrection(c, (float)(Share * Excess(c, logits, labels)))).Where(c => c.Logit > 0)];
+    /// <param name="share">The share, from 0 to 1.</param>
+    internal static IReadOnlyList<TargetCorrection> Of(IReadOnlyList<int> suspicious, float[] logits, IReadOnlyList<int> labels, float share) =>
+        [.. suspicious.Select(c => new TargetCorrection(c, (float)(share * Excess(c, logits, labels)))).Where(c => c.Logit > 0)];
 
     private static double Excess(int target, float[] logits, IReadOnlyList<int> labels)
     {

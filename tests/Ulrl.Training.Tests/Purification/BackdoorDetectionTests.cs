@@ -78,7 +78,7 @@ public sealed class BackdoorDetectionTests
         Assert.Equal([2], found.Neurons);
         Assert.True(found.Confidence > 0.9);
         Assert.All(found.Reach, r => Assert.Equal(PerturbationKind.Smooth, r.Kind));
-        Assert.Equal([0.2, 0.1, 0.8, 0.15], found.Reach.Select(r => r.Share));
+        Assert.Equal([0.2, 0.1, 0.8, 0.15], found.Reach.Select(r => Math.Round(r.Share, 12)));
     }
 
     [Fact]
@@ -91,6 +91,14 @@ public sealed class BackdoorDetectionTests
         var before = BackdoorDetection.Of(weights, sparse, 2).Confidence;
         Assert.Equal(0.7 * before, BackdoorDetection.Of(weights, all, 2).Confidence, 1e-12);
         Assert.True(BackdoorDetection.Of(weights, confirmed, 2).Confidence > before);
+    }
+
+    [Fact]
+    public void Smooth_perturbations_must_lead_most_samples()
+    {
+        Assert.False(BackdoorDetection.Of([[2, 3, 4, 5]], Paths(PerturbationKind.Smooth, 0.1, 0.1, 0.1, 0.37), 2).IsBackdoored);
+        Assert.True(BackdoorDetection.Of([[2, 3, 4, 5]], Paths(PerturbationKind.Smooth, 0.1, 0.1, 0.1, 0.6), 2) is { IsBackdoored: true, Neurons: [3] });
+        Assert.True(BackdoorDetection.Of([[2, 3, 4, 5]], Paths(PerturbationKind.Warp, 0.1, 0.1, 0.1, 0.45), 2).IsBackdoored);
     }
 
     [Fact]

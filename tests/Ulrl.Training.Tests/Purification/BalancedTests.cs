@@ -26,6 +26,7 @@ public sealed class BalancedTests
             Reinitialize = true,
             Alpha = 0.7f,
             DistillationWeight = 0,
+            TargetCorrection = 0,
             UnlearningEpochs = 1,
             RelearningEpochs = 1,
             BatchSize = 32,
@@ -89,7 +90,7 @@ public sealed class BalancedTests
         Assert.Equal([0], report.SuspiciousNeurons);
         Assert.All(report.Detection.Reach, r => Assert.Equal(PerturbationKind.Sparse, r.Kind));
         var searches = steps.Where(s => s.Phase == PurificationPhase.Search).GroupBy(s => s.Epoch).Select(kind => (kind.Key, kind.Max(s => s.Steps))).ToArray();
-        Assert.Equal([(1, 177), (2, 44), (3, 12)], searches);
+        Assert.Equal([(1, 177), (2, 56), (3, 12)], searches);
         Assert.InRange(report.Perturbations, 3, 8);
         Assert.Equal((0.5f, 0f), (report.PerturbedShare, report.DisplacedShare));
     }

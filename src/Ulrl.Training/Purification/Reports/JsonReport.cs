@@ -195,6 +195,7 @@ internal sealed class JsonReport
         json.WriteBoolean("reflect", options.Reflect);
         Number("distillationWeight", options.DistillationWeight);
         Number("distillationTemperature", options.DistillationTemperature);
+        Number("targetCorrection", options.TargetCorrection);
         Number("momentum", options.Momentum);
         json.WriteNumber("cropPadding", options.CropPadding);
         json.WriteBoolean("horizontalFlip", options.HorizontalFlip);
