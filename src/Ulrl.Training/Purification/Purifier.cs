@@ -19,26 +19,7 @@ public static class Purifier
     private const int InitialRowStream = 13;
     private const int DropoutStream = 14;
     private const int StatisticsStream = 15;
-
     private const int PerturbationStream = 17;
-
-    // Toward one class, by one kind.
-    private const int MostPerturbations = 8;
-
-    // Where nothing is suspicious, the network is hardened against sparse perturbations toward all classes; a larger share of the perturbed samples costs clean accuracy.
-    private const float HardenedShare = 0.3f;
-
-    // Displacements are drawn up to this share of what unlearning changed; above it the suspicious class is given up.
-    private const float LargestDisplacement = 0.38f;
-
-    // Share of the displaced steps beside warps that lead; with all of them the class loses more than the attack.
-    private const float DisplacedBesideWarps = 0.6f;
-
-    // Share of the samples that are replaced by such of suspicious classes while weights are displaced.
-    private const float RepeatedShare = 0.25f;
-
-    // Last share of the relearning epochs, plain ones.
-    private const double PlainShare = 0.15;
 
     // Keeps the random numbers of further unlearning runs apart from all others.
     private const int RunStreams = 100;
@@ -126,6 +107,7 @@ public static class Purifier
         private readonly Augmentation? augmentation;
         private readonly double preparationSeconds;
         private CleanResult? given;
+        private int kinds;
 
         public Run(
             OnnxModel model,
@@ -176,7 +158,7 @@ public static class Purifier
             using var search = Search();
             var (neurons, detection, paths) = Detect(first.Changes, search);
             var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
-            var plan = Plan(suspicious, detection, search, paths);
+            var plan = new RelearningPlanner(options, clean, search, paths, OpenGiven, SearchStep, cancellation).Plan(suspicious, detection.IsAllToAll);
             var targets = detection.IsAllToAll ? [] : suspicious;
             var corrections = plan is null ? [] : Corrections(targets);
             var detectionSeconds = watch.Elapsed.TotalSeconds;
@@ -257,7 +239,9 @@ public static class Purifier
             if (options.PerturbedShare == 0) return null;
             try
             {
-                return new SharedPerturbationSearch(model, options.OutputName, layer.Classes, clean, engine, device, options.Threads, options.Seed);
+                var search = new SharedPerturbationSearch(model, options.OutputName, layer.Classes, clean, engine, device, options.Threads, options.Seed);
+                kinds = search.Kinds.Count;
+                return search;
             }
             catch (Exception e) when (e is UnsupportedOperatorException or InvalidModelException)
             {
@@ -278,7 +262,7 @@ public static class Purifier
             var detection = Judge();
             foreach (var kind in search?.Kinds ?? [])
             {
-                paths.AddRange(search!.Search(kind, [.. Candidates(first), PerturbationGoal.Next], SearchStep(kind, search), cancellation));
+                paths.AddRange(search!.Search(kind, [.. Candidates(first), PerturbationGoal.Next], SearchStep(kind), cancellation));
                 detection = Judge();
                 if (detection.IsSettled) break;
             }
@@ -309,8 +293,8 @@ public static class Purifier
 
         private SharedPerturbationPath SearchPeriodic(int target, SharedPerturbationSearch search)
         {
-            using var evaluator = new Evaluator(model, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
-            return new PeriodicSearch(clean, search.Range, evaluator, options.Seed).Search(target, SearchStep(PerturbationKind.Periodic, search), cancellation);
+            using var evaluator = OpenGiven();
+            return new PeriodicSearch(clean, search.Range, evaluator, options.Seed).Search(target, SearchStep(PerturbationKind.Periodic), cancellation);
         }
 
         // Of many classes those whose neurons changed most.
@@ -323,74 +307,12 @@ public static class Purifier
 
         private bool HasOthers(int candidate) => clean.Labels.Any(label => label != candidate);
 
-        private Action<int, int>? SearchStep(PerturbationKind kind, SharedPerturbationSearch search)
+        private Action<int, int>? SearchStep(PerturbationKind kind)
         {
             if (progress is null) return null;
             var watch = Stopwatch.StartNew();
             return (done, steps) => progress.Report(new PurificationProgress(
-                PurificationPhase.Search, (int)kind + 1, Math.Max(search.Kinds.Count, (int)kind + 1), done, steps, float.NaN, 0, watch.Elapsed * ((double)(steps - done) / done)));
-        }
-
-        // Perturbations that lead to a suspicious class; where none does, all that were found. Steps at displaced weights stand for what the search has not
-        // found, or, of a warp, not to the full. Where nothing is suspicious, sparse perturbations toward all classes.
-        private RelearningPlan? Plan(int[] suspicious, BackdoorDetection detection, SharedPerturbationSearch? search, IReadOnlyList<SharedPerturbationPath> paths)
-        {
-            if (options.PerturbedShare == 0 && options.MixedShare == 0 && options.DisplacedShare == 0) return null;
-            var isHardened = suspicious.Length == 0;
-            var perturbations = new List<(PerturbationGoal, SharedPerturbation)>();
-            var displaced = 0f;
-            if (isHardened) perturbations.AddRange(paths.Where(p => p.Kind == PerturbationKind.Sparse && p.Goal.Class is not null).SelectMany(path => path.Snapshots.Select(p => (path.Goal, p))));
-            if (detection.IsAllToAll) perturbations.AddRange(ToNext(paths).Select(p => (PerturbationGoal.Next, p)));
-            using var evaluator = search is null || isHardened
-                ? null
-                : new Evaluator(model, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
-            foreach (var neuron in detection.IsAllToAll ? [] : suspicious)
-            {
-                SharedPerturbation[] found = search is null || !HasOthers(neuron) ? [] : [.. search.Kinds.SelectMany(kind => Found(kind, neuron, search, paths)), .. Periodic(neuron, paths)];
-                var leading = found.Where(p => search!.Leads(evaluator!, neuron, p, cancellation))
-                    .GroupBy(p => p.Kind)
-                    .SelectMany(kind => Spread([.. kind]))
-                    .ToArray();
-                perturbations.AddRange((leading.Length > 0 ? leading : found).Select(p => (PerturbationGoal.To(neuron), p)));
-                if (leading.All(p => p.Kind == PerturbationKind.Warp)) displaced = Math.Max(displaced, leading.Length > 0 ? DisplacedBesideWarps : 1f);
-            }
-
-            return new RelearningPlan
-            {
-                Suspicious = suspicious,
-                Perturbations = perturbations,
-                Range = search?.Range ?? new SampleRange(clean),
-                PerturbedShare = isHardened ? HardenedShare * options.PerturbedShare : options.PerturbedShare,
-                MixedShare = options.DistillationWeight > 0 ? options.MixedShare : 0f,
-                DisplacedShare = displaced * options.DisplacedShare,
-                LargestDisplacement = LargestDisplacement,
-                RepeatedShare = RepeatedShare,
-                PlainFrom = options.RelearningEpochs - (int)Math.Ceiling(PlainShare * options.RelearningEpochs),
-            };
-        }
-
-        // The first and the last, and some in between: the first ones are short, the last ones strong.
-        private static IEnumerable<SharedPerturbation> Spread(IReadOnlyList<SharedPerturbation> found)
-        {
-            var count = Math.Min(found.Count, MostPerturbations);
-            return Enumerable.Range(0, count).Select(i => found[(int)Math.Round((double)i * (found.Count - 1) / Math.Max(count - 1, 1))]);
-        }
-
-        // What was not searched toward all classes is searched toward this one.
-        private IReadOnlyList<SharedPerturbation> Found(PerturbationKind kind, int neuron, SharedPerturbationSearch search, IReadOnlyList<SharedPerturbationPath> paths) =>
-            (paths.FirstOrDefault(p => p.Kind == kind && p.Goal.Class == neuron)
-                ?? search.Search(kind, [PerturbationGoal.To(neuron)], SearchStep(kind, search), cancellation)[0]).Snapshots;
-
-        // Sinusoids lead to some classes of a clean model, too; they are carried only where they told the class.
-        private static IEnumerable<SharedPerturbation> Periodic(int neuron, IReadOnlyList<SharedPerturbationPath> paths) =>
-            paths.Where(p => p.Kind == PerturbationKind.Periodic && p.Goal.Class == neuron).SelectMany(p => p.Snapshots);
-
-        // Those of the kind that leads best, but for the ones that lead less than half as well.
-        private static IEnumerable<SharedPerturbation> ToNext(IReadOnlyList<SharedPerturbationPath> paths)
-        {
-            var best = paths.Where(p => p.Goal.Class is null).MaxBy(p => p.Reach)!.Snapshots;
-            var most = best.Max(p => p.Success);
-            return Spread([.. best.Where(p => 2 * p.Success >= most)]);
+                PurificationPhase.Search, (int)kind + 1, Math.Max(kinds, (int)kind + 1), done, steps, float.NaN, 0, watch.Elapsed * ((double)(steps - done) / done)));
         }
 
         private (PhaseReport Report, IReadOnlyDictionary<string, float[]> State, IReadOnlyList<string> Parameters) Relearn(
@@ -423,7 +345,7 @@ public static class Purifier
         private IReadOnlyList<TargetCorrection> Corrections(int[] targets)
         {
             if (targets.Length == 0 || options.DistillationWeight == 0 || options.TargetCorrection == 0) return [];
-            using var evaluator = new Evaluator(model, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
+            using var evaluator = OpenGiven();
             return TargetCorrection.Of(targets, evaluator.Logits(clean, cancellation), clean.Labels, options.TargetCorrection);
         }
 
@@ -512,9 +434,13 @@ public static class Purifier
         // What the given model makes of the clean samples.
         private CleanResult Given => given ??= Evaluate(model);
 
+        private Evaluator OpenGiven() => Open(model);
+
+        private Evaluator Open(OnnxModel candidate) => new(candidate, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
+
         private CleanResult Evaluate(OnnxModel candidate)
         {
-            using var evaluator = new Evaluator(candidate, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
+            using var evaluator = Open(candidate);
             return evaluator.EvaluateClean(clean, cancellation);
         }
 
