@@ -10,11 +10,14 @@ public sealed class BatchSampler
 
     private readonly int[][]? stored;
     private readonly int seed;
+    private readonly int passes;
 
-    private BatchSampler(int sampleCount, int batchSize, int seed, int[][]? stored)
+    private BatchSampler(int sampleCount, int batchSize, int seed, int passes, int[][]? stored)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(sampleCount, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(passes, 1);
+        this.passes = passes;
         SampleCount = sampleCount;
         BatchSize = batchSize;
         this.seed = seed;
@@ -24,11 +27,15 @@ public sealed class BatchSampler
     /// <summary>Number of samples in the data set.</summary>
     public int SampleCount { get; }
 
-    /// <summary>Samples per batch; the last batch of an epoch may have fewer.</summary>
+    /// <summary>Samples per batch; the last batch of a pass over them may have fewer.</summary>
     public int BatchSize { get; }
 
-    /// <summary>Every epoch visits every sample once, in an order of its own; the same seed gives the same orders.</summary>
-    public static BatchSampler Shuffled(int sampleCount, int batchSize, int seed) => new(sampleCount, batchSize, seed, null);
+    /// <summary>Every pass visits every sample once, in an order of its own; the same seed gives the same orders.</summary>
+    /// <param name="sampleCount">Number of samples in the data set.</param>
+    /// <param name="batchSize">Samples per batch.</param>
+    /// <param name="seed">Seed of the orders.</param>
+    /// <param name="passes">Passes over the samples in an epoch, 1 or more; default 1.</param>
+    public static BatchSampler Shuffled(int sampleCount, int batchSize, int seed, int passes = 1) => new(sampleCount, batchSize, seed, passes, null);
 
     /// <summary>Epochs follow stored orders, to repeat a run made elsewhere.</summary>
     /// <param name="orders">Sample numbers per epoch.</param>
@@ -49,7 +56,7 @@ public sealed class BatchSampler
             }
         }
 
-        return new BatchSampler(sampleCount, batchSize, 0, [.. orders.Select(order => (int[])order.Clone())]);
+        return new BatchSampler(sampleCount, batchSize, 0, 1, [.. orders.Select(order => (int[])order.Clone())]);
     }
 
     /// <summary>Number of batches in an epoch.</summary>
@@ -57,7 +64,7 @@ public sealed class BatchSampler
     public int BatchCount(int epoch = 0)
     {
         var samples = stored is null ? SampleCount : StoredOrder(epoch).Length;
-        return (samples + BatchSize - 1) / BatchSize;
+        return passes * ((samples + BatchSize - 1) / BatchSize);
     }
 
     /// <summary>The sample numbers of an epoch in the order they are visited.</summary>
@@ -68,10 +75,12 @@ public sealed class BatchSampler
         ArgumentOutOfRangeException.ThrowIfNegative(epoch);
         if (stored is not null)
             return (int[])StoredOrder(epoch).Clone();
-        var order = new int[SampleCount];
+        var order = new int[passes * SampleCount];
         for (var i = 0; i < order.Length; i++)
-            order[i] = i;
-        RandomStream.Create(seed, ShufflePurpose, epoch).Shuffle(order);
+            order[i] = i % SampleCount;
+        var random = RandomStream.Create(seed, ShufflePurpose, epoch);
+        for (var pass = 0; pass < passes; pass++)
+            random.Shuffle(order.AsSpan(pass * SampleCount, SampleCount));
         return order;
     }
 
@@ -80,10 +89,15 @@ public sealed class BatchSampler
     /// <exception cref="DataSetException">The orders are stored and end before that epoch.</exception>
     public IReadOnlyList<ReadOnlyMemory<int>> Batches(int epoch)
     {
-        var order = Order(epoch).AsMemory();
+        var order = Order(epoch);
+        var pass = order.Length / passes;
         var batches = new List<ReadOnlyMemory<int>>();
-        for (var start = 0; start < order.Length; start += BatchSize)
-            batches.Add(order.Slice(start, Math.Min(BatchSize, order.Length - start)));
+        for (var begin = 0; begin < order.Length; begin += pass)
+        {
+            for (var start = 0; start < pass; start += BatchSize)
+                batches.Add(order.AsMemory(begin + start, Math.Min(BatchSize, pass - start)));
+        }
+
         return batches;
     }
 

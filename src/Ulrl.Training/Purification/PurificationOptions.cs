@@ -55,6 +55,12 @@ public sealed record PurificationOptions
     /// <summary>Epochs of relearning; default 20.</summary>
     public int RelearningEpochs { get; init; } = 20;
 
+    /// <summary>
+    /// Least batches of an epoch of relearning: it goes through fewer samples several times. Default 4, what 500 samples have; 1, as published, for one pass over
+    /// any number.
+    /// </summary>
+    public int RelearningBatches { get; init; } = 4;
+
     /// <summary>Learning rate of relearning, annealed to 0 by a cosine; default 0.01, published 0.005 for CIFAR-10.</summary>
     public float RelearningLearningRate { get; init; } = 0.01f;
 
@@ -168,6 +174,7 @@ public sealed record PurificationOptions
             UnlearningRuns = 1,
             RestoreBatchNorm = false,
             RelearningLearningRate = 0.005f,
+            RelearningBatches = 1,
             PerturbedShare = 0f,
             MixedShare = 0f,
             DisplacedShare = 0f,
@@ -193,6 +200,7 @@ public sealed record PurificationOptions
         Require(UnlearningEpochs >= 1, nameof(UnlearningEpochs), UnlearningEpochs, "at least 1");
         Require(UnlearningRuns is >= 1 and <= 100, nameof(UnlearningRuns), UnlearningRuns, "from 1 to 100");
         Require(RelearningEpochs >= 1, nameof(RelearningEpochs), RelearningEpochs, "at least 1");
+        Require(RelearningBatches is >= 1 and <= 10_000, nameof(RelearningBatches), RelearningBatches, "from 1 to 10000");
         Positive(UnlearningLearningRate, nameof(UnlearningLearningRate));
         Positive(RelearningLearningRate, nameof(RelearningLearningRate));
         Positive(UnlearningClipNorm, nameof(UnlearningClipNorm));

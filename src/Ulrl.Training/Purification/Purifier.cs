@@ -325,7 +325,7 @@ public static class Purifier
             var loader = Loader(RelearningStream);
             var batches = plan is null ? (IBatchSource)loader : new RelearningBatches(clean, loader, plan, Math.Min(options.BatchSize, clean.Count), options.Seed, PerturbationStream);
             var runner = Runner(PurificationPhase.Relearning, session, batches, plan is { Displaces: true } ? Direction(session.Parameters, unlearnt) : null);
-            var sampler = Sampler(options.Replay?.RelearningOrder, RelearningStream);
+            var sampler = Sampler(options.Replay?.RelearningOrder, RelearningStream, options.RelearningBatches);
             var report = runner.Run(session, sampler, options.RelearningEpochs, RelearningRate, _ => false, cancellation);
             return (report, session.ReadState(), session.Parameters);
         }
@@ -419,9 +419,13 @@ public static class Purifier
 
         private BatchLoader Loader(int stream) => new(clean, augmentation, Math.Min(options.BatchSize, clean.Count), options.Seed, stream);
 
-        private BatchSampler Sampler(IReadOnlyList<int[]>? stored, int stream) => stored is null
-            ? BatchSampler.Shuffled(clean.Count, options.BatchSize, RandomStream.Create(options.Seed, stream, 0).Next())
-            : BatchSampler.Stored(stored, clean.Count, options.BatchSize);
+        private BatchSampler Sampler(IReadOnlyList<int[]>? stored, int stream, int leastBatches = 1)
+        {
+            if (stored is not null) return BatchSampler.Stored(stored, clean.Count, options.BatchSize);
+            var batches = (clean.Count + options.BatchSize - 1) / options.BatchSize;
+            var passes = (leastBatches + batches - 1) / batches;
+            return BatchSampler.Shuffled(clean.Count, options.BatchSize, RandomStream.Create(options.Seed, stream, 0).Next(), passes);
+        }
 
         // torch.optim.lr_scheduler.MultiStepLR
         private float UnlearningRate(int epoch) =>

@@ -68,4 +68,18 @@ public class BatchSamplerTests
         Assert.Throws<DataSetException>(() => BatchSampler.Stored([[-1]], 4, 2));
         Assert.Throws<DataSetException>(() => BatchSampler.Stored([[]], 4, 2));
     }
+
+    [Fact]
+    public void An_epoch_of_several_passes_visits_every_sample_as_often_and_cuts_each_pass_by_itself()
+    {
+        var sampler = BatchSampler.Shuffled(50, 20, seed: 3, passes: 2);
+        var batches = sampler.Batches(1);
+
+        Assert.Equal([20, 20, 10, 20, 20, 10], batches.Select(b => b.Length));
+        Assert.Equal(batches.Count, sampler.BatchCount());
+        int[][] passes = [.. sampler.Order(1).Chunk(50)];
+        Assert.All(passes, pass => Assert.Equal(Enumerable.Range(0, 50), pass.Order()));
+        Assert.NotEqual(passes[0], passes[1]);
+        Assert.Equal(BatchSampler.Shuffled(50, 20, seed: 3).Order(1), passes[0]);
+    }
 }

@@ -19,6 +19,7 @@ public sealed class BalancedTests
             UnlearningRuns = 1,
             RestoreBatchNorm = false,
             RelearningLearningRate = 0.005f,
+            RelearningBatches = 1,
             PerturbedShare = 0,
             MixedShare = 0,
             DisplacedShare = 0,
@@ -36,6 +37,17 @@ public sealed class BalancedTests
         Assert.Empty(published.Report.Detection.Reach);
         Assert.Equal(Purifier.Purify(Example.Model(), clean, spelledOut).Model.ToBytes(), published.Model.ToBytes());
         Assert.NotEqual(Purifier.Purify(Example.Model(), clean, spelledOut with { MixedShare = 0.3f, DistillationWeight = 2 }).Model.ToBytes(), published.Model.ToBytes());
+    }
+
+    [Fact]
+    public void Few_samples_are_gone_through_several_times()
+    {
+        var clean = Example.Clean(40);
+        PhaseReport Relearning(PurificationOptions options) => Purifier.Purify(Example.Model(), clean, options).Report.Relearning;
+
+        Assert.All(Relearning(Short).Epochs, e => Assert.Equal(4, e.Losses.Count));
+        Assert.All(Relearning(Short with { RelearningBatches = 5 }).Epochs, e => Assert.Equal(6, e.Losses.Count));
+        Assert.All(Relearning(Short with { RelearningBatches = 1 }).Epochs, e => Assert.Equal(2, e.Losses.Count));
     }
 
     [Fact]

@@ -189,7 +189,7 @@ internal sealed class HtmlReport
         Setting("classifier layer", $"{report.Classifier.Weight} ({report.Classifier.Operator} node '{report.Classifier.Node}', {report.Classifier.Classes} × {report.Classifier.Features})");
         Setting("batch size", $"{o.BatchSize}");
         Setting("unlearning", FormattableString.Invariant($"{o.UnlearningRuns} run{(o.UnlearningRuns == 1 ? "" : "s")} of at most {o.UnlearningEpochs} epochs, learning rate {o.UnlearningLearningRate} times {o.UnlearningGamma} at epochs {string.Join(", ", o.UnlearningMilestones)}, weight decay {o.UnlearningWeightDecay}, clip norm {o.UnlearningClipNorm}, ends at accuracy {o.CleanThreshold}"));
-        Setting("relearning", FormattableString.Invariant($"{o.RelearningEpochs} epochs, learning rate {o.RelearningLearningRate} to 0 by cosine, α {o.Alpha}, suspicious neurons {Start(o)}, {Samples(o)}"));
+        Setting("relearning", FormattableString.Invariant($"{o.RelearningEpochs} epochs of at least {o.RelearningBatches} batch{(o.RelearningBatches == 1 ? "" : "es")}, learning rate {o.RelearningLearningRate} to 0 by cosine, α {o.Alpha}, suspicious neurons {Start(o)}, {Samples(o)}"));
         Setting("distillation", o.DistillationWeight == 0 ? "none" : FormattableString.Invariant($"weight {o.DistillationWeight}, temperature {o.DistillationTemperature}"));
         Setting("folded batch-norm", o.RestoreBatchNorm ? "restored while training" : "left out");
         Setting("momentum", FormattableString.Invariant($"{o.Momentum}"));

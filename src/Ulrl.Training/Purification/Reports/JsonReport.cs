@@ -186,6 +186,7 @@ internal sealed class JsonReport
         Number("suspicionThreshold", options.SuspicionThreshold);
         json.WriteNumber("maxSuspiciousNeurons", options.MaxSuspiciousNeurons);
         json.WriteNumber("relearningEpochs", options.RelearningEpochs);
+        json.WriteNumber("relearningBatches", options.RelearningBatches);
         Number("relearningLearningRate", options.RelearningLearningRate);
         Number("alpha", options.Alpha);
         json.WriteBoolean("reinitialize", options.Reinitialize);
