@@ -33,7 +33,7 @@ public sealed record BackdoorDetection(
     // Several targets, each with its trigger, are each reached by nearly all samples.
     private const double ReachOfSeveral = 0.9;
 
-    // What is left of the first sign where no kind of perturbation of all that are searched toward every class confirms it.
+    // Kinds of perturbations that are searched toward every class, and what is left of the first sign where none of them confirms it.
     private const int AllKinds = 3;
     private const double Unconfirmed = 0.7;
 

@@ -38,30 +38,30 @@ internal sealed class PeriodicSearch(LabeledSamples clean, SampleRange range, Ev
     {
         var others = SharedPerturbationDescent.Others(clean, target);
         var random = RandomStream.Create(seed, Stream, target);
-        var samples = clean.Subset([.. Enumerable.Range(0, Tried).Select(_ => others[random.Next(others.Length)])]);
+        int[] chosen = [.. Enumerable.Range(0, Tried).Select(_ => others[random.Next(others.Length)])];
         var tried = new List<SharedPerturbation>();
         for (var number = 0; number < Count; number++)
         {
-            tried.Add(Measured(Sinusoid(number, Lengths[^1]), target, samples, cancellation));
+            tried.Add(Measured(Sinusoid(number, Lengths[^1]), target, chosen, cancellation));
             progress?.Invoke(number + 1, Count);
         }
 
         int[] best = [.. Enumerable.Range(0, Count).OrderByDescending(number => tried[number].Success).Take(Kept)];
         SharedPerturbation[] found =
         [
-            .. Lengths.SkipLast(1).SelectMany(length => best.Select(number => Measured(Sinusoid(number, length), target, samples, cancellation))),
+            .. Lengths.SkipLast(1).SelectMany(length => best.Select(number => Measured(Sinusoid(number, length), target, chosen, cancellation))),
             .. best.Select(number => tried[number]),
         ];
         return new SharedPerturbationPath(
             PerturbationKind.Periodic, PerturbationGoal.To(target), [.. found.Chunk(Kept).Select(level => level.Max(p => p.Success))], found);
     }
 
-    private SharedPerturbation Measured(float[] values, int target, LabeledSamples samples, CancellationToken cancellation)
+    private SharedPerturbation Measured(float[] values, int target, int[] chosen, CancellationToken cancellation)
     {
-        var perturbed = (float[])samples.Values.Clone();
-        for (var start = 0; start < perturbed.Length; start += samples.SampleLength) range.Apply(perturbed.AsSpan(start, samples.SampleLength), values);
-        var shown = new LabeledSamples(perturbed, samples.SampleShape, samples.Labels, target: target);
-        return new SharedPerturbation(PerturbationKind.Periodic, values, 1, evaluator.EvaluateTriggered(shown, target, cancellation).AttackSuccessRate);
+        var perturbation = new SharedPerturbation(PerturbationKind.Periodic, values, 1, 0);
+        var samples = clean.Subset(chosen);
+        perturbation.ApplyToAll(samples, range);
+        return perturbation with { Success = evaluator.EvaluateTriggered(samples, target, cancellation).AttackSuccessRate };
     }
 
     // The same in every channel.

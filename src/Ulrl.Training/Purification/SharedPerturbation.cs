@@ -1,3 +1,5 @@
+using Ulrl.Training.Data;
+
 namespace Ulrl.Training.Purification;
 
 /// <summary>
@@ -22,5 +24,13 @@ internal sealed record SharedPerturbation(PerturbationKind Kind, float[] Values,
     {
         if (Kind == PerturbationKind.Warp) ImageWarp.Apply(sample, range.SampleShape, Values, scale);
         else range.Apply(sample, Values, scale);
+    }
+
+    /// <summary>Perturbs all samples in place.</summary>
+    /// <param name="samples">The samples, as the model reads them.</param>
+    /// <param name="range">What they are clipped to.</param>
+    public void ApplyToAll(LabeledSamples samples, SampleRange range)
+    {
+        for (var start = 0; start < samples.Values.Length; start += samples.SampleLength) Apply(samples.Values.AsSpan(start, samples.SampleLength), range);
     }
 }

@@ -123,11 +123,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
         foreach (var chunk in others.Chunk(MeasuredAtOnce))
         {
             var samples = clean.Subset(chunk);
-            for (var start = 0; start < samples.Values.Length; start += clean.SampleLength)
-            {
-                perturbation.Apply(samples.Values.AsSpan(start, clean.SampleLength), Range);
-            }
-
+            perturbation.ApplyToAll(samples, Range);
             reached += evaluator.EvaluateTriggered(samples, target, cancellation).ToTarget;
             seen += chunk.Length;
             if (2 * reached >= others.Length || 2 * (reached + others.Length - seen) < others.Length) break;
