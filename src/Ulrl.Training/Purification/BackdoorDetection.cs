@@ -25,16 +25,22 @@ public sealed record BackdoorDetection(
 
     // Logistic curve over how far the reach of the leaders exceeds that of the others.
     private const double ReachMiddle = 0.22;
+
+    // Of a few pixels, chance leads further.
+    private const double SparseMiddle = 0.27;
     private const double ReachSlope = 20;
 
     // Smooth perturbations lead a third of the samples to a class of some clean models, and hardly any to the others; a trigger of this kind leads most.
     private const double SmoothReach = 0.5;
 
+    // Noise, too, leads up to 0.4 of the samples to one class of clean models, the frogs of CIFAR-10, and hardly any to the others.
+    private const double NoiseReach = 0.6;
+
     // Several targets, each with its trigger, are each reached by nearly all samples.
     private const double ReachOfSeveral = 0.9;
 
     // Kinds of perturbations that are searched toward every class, and what is left of the first sign where none of them confirms it.
-    private const int AllKinds = 3;
+    private const int AllKinds = 4;
     private const double Unconfirmed = 0.7;
 
     // One run cannot show that the same neuron leads again.
@@ -42,7 +48,7 @@ public sealed record BackdoorDetection(
 
     // From here on, and below, further runs change nothing.
     private const double Settled = 0.9;
-    private const double Dismissed = 0.1;
+    private const double Dismissed = 0.35;
 
     /// <summary>Whether the confidence is at least 0.5.</summary>
     public bool IsBackdoored => Confidence >= 0.5;
@@ -81,7 +87,8 @@ public sealed record BackdoorDetection(
         var confidence = Logistic(DominanceSlope * (byWeights.Lead - DominanceMiddle));
         if (changes.Count == 1) confidence = Math.Min(confidence, MostOfOneRun);
         var neurons = byWeights.Leaders;
-        var kinds = paths.Where(p => p.Goal.Class is not null).GroupBy(p => p.Kind, p => new ClassReach(p.Goal.Class!.Value, p.Reach, p.Kind)).Select(kind => kind.ToArray()).ToArray();
+        var kinds = paths.Where(p => p is { IsComplete: true, Goal.Class: not null }).GroupBy(p => p.Kind, p => new ClassReach(p.Goal.Class!.Value, p.Reach, p.Kind))
+            .Select(kind => kind.GroupBy(r => r.Class).Select(draws => draws.MaxBy(r => r.Share)!).ToArray()).ToArray();
         var isComplete = kinds.Length == AllKinds;
         var reach = kinds.OrderByDescending(kind => kind.Length > 1 ? ByReach(kind, most).Confidence : double.NegativeInfinity).FirstOrDefault([]);
         if (reach.Length > 1) (confidence, neurons) = Joined(confidence, neurons, ByReach(reach, most), isComplete);
@@ -117,10 +124,17 @@ public sealed record BackdoorDetection(
     private static (double Confidence, int[] Leaders) ByReach(ClassReach[] reach, int most)
     {
         var (lead, leaders) = LeadOf(reach, most);
-        var excess = lead - ReachMiddle;
-        if (reach[0].Kind == PerturbationKind.Smooth) excess = Math.Min(excess, reach.Where(r => leaders.Contains(r.Class)).Min(r => r.Share) - SmoothReach);
+        var excess = lead - (reach[0].Kind == PerturbationKind.Sparse ? SparseMiddle : ReachMiddle);
+        if (LeastReach(reach[0].Kind) is { } least) excess = Math.Min(excess, reach.Where(r => leaders.Contains(r.Class)).Min(r => r.Share) - least);
         return (Logistic(ReachSlope * excess), leaders);
     }
+
+    private static double? LeastReach(PerturbationKind kind) => kind switch
+    {
+        PerturbationKind.Smooth => SmoothReach,
+        PerturbationKind.Noise => NoiseReach,
+        _ => null,
+    };
 
     private static (double Lead, int[] Leaders) LeadOf(ClassReach[] reach, int most)
     {

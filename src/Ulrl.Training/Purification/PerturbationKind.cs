@@ -14,4 +14,7 @@ public enum PerturbationKind
 
     /// <summary>It adds a sinusoid to an image, along its rows, its columns or a diagonal.</summary>
     Periodic,
+
+    /// <summary>It adds random noise to every value of an image.</summary>
+    Noise,
 }

@@ -44,8 +44,11 @@ public static class Purifier
         IProgress<PurificationProgress>? progress = null,
         Action<string>? notice = null,
         Action<PurificationEpoch>? epochDone = null,
-        CancellationToken cancellation = default) =>
-        Begin(model, clean, options, progress, notice, epochDone, cancellation).Execute();
+        CancellationToken cancellation = default)
+    {
+        using var run = Begin(model, clean, options, progress, notice, epochDone, cancellation);
+        return run.Execute();
+    }
 
     /// <summary>
     /// Says whether a model is backdoored, without purifying it: the unlearning phase, the search for perturbations that lead to a class, and, where these
@@ -67,8 +70,11 @@ public static class Purifier
         PurificationOptions? options = null,
         IProgress<PurificationProgress>? progress = null,
         Action<string>? notice = null,
-        CancellationToken cancellation = default) =>
-        Begin(model, clean, options, progress, notice, null, cancellation).Detect();
+        CancellationToken cancellation = default)
+    {
+        using var run = Begin(model, clean, options, progress, notice, null, cancellation);
+        return run.Detect();
+    }
 
     private static Run Begin(
         OnnxModel model,
@@ -87,7 +93,7 @@ public static class Purifier
         return new Run(model, clean, options, progress, notice, epochDone, cancellation);
     }
 
-    private sealed class Run
+    private sealed class Run : IDisposable
     {
         private readonly OnnxModel model;
         private readonly OnnxModel trained;
@@ -106,8 +112,9 @@ public static class Purifier
         private readonly Probe probe;
         private readonly Augmentation? augmentation;
         private readonly double preparationSeconds;
+        private Evaluator? givenEvaluator;
         private CleanResult? given;
-        private int kinds;
+        private IReadOnlyList<PerturbationKind> kinds = [];
 
         public Run(
             OnnxModel model,
@@ -158,7 +165,7 @@ public static class Purifier
             using var search = Search();
             var (neurons, detection, paths) = Detect(first.Changes, search);
             var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
-            var plan = new RelearningPlanner(options, clean, search, paths, OpenGiven, SearchStep, cancellation).Plan(suspicious, detection.IsAllToAll);
+            var plan = new RelearningPlanner(options, clean, search, paths, SearchStep, cancellation).Plan(detection, suspicious);
             var targets = detection.IsAllToAll ? [] : suspicious;
             var corrections = plan is null ? [] : Corrections(targets);
             var detectionSeconds = watch.Elapsed.TotalSeconds;
@@ -206,6 +213,9 @@ public static class Purifier
             return Detect(first.Changes, search).Detection;
         }
 
+        /// <inheritdoc/>
+        public void Dispose() => givenEvaluator?.Dispose();
+
         private (PhaseReport Report, double[] Changes, IReadOnlyDictionary<string, float[]> State) Unlearn(int run)
         {
             var sgd = new SgdOptions(options.Momentum, options.UnlearningWeightDecay, options.UnlearningClipNorm);
@@ -239,8 +249,8 @@ public static class Purifier
             if (options.PerturbedShare == 0) return null;
             try
             {
-                var search = new SharedPerturbationSearch(model, options.OutputName, layer.Classes, clean, engine, device, options.Threads, options.Seed);
-                kinds = search.Kinds.Count;
+                var search = new SharedPerturbationSearch(model, options.OutputName, layer.Classes, clean, GivenEvaluator, engine, device, options.Threads, options.Seed);
+                kinds = search.Kinds;
                 return search;
             }
             catch (Exception e) when (e is UnsupportedOperatorException or InvalidModelException)
@@ -262,7 +272,7 @@ public static class Purifier
             var detection = Judge();
             foreach (var kind in search?.Kinds ?? [])
             {
-                paths.AddRange(search!.Search(kind, [.. Candidates(first), PerturbationGoal.Next], SearchStep(kind), cancellation));
+                paths.AddRange(search!.Search(kind, [.. Candidates(first), PerturbationGoal.Next], progress: SearchStep(kind), cancellation: cancellation));
                 detection = Judge();
                 if (detection.IsSettled) break;
             }
@@ -270,7 +280,7 @@ public static class Purifier
             if (!detection.IsSettled && search is { Range.IsPicture: true })
             {
                 withheld = WithheldClass.Of(Given);
-                if (withheld.Certainty >= 0.5 && HasOthers(withheld.Class))
+                if (withheld.Certainty >= 0.5 && SharedPerturbationDescent.HasOthers(clean, withheld.Class))
                 {
                     paths.Add(SearchPeriodic(withheld.Class, search));
                     withheld = withheld with { PeriodicReach = paths[^1].Reach };
@@ -291,28 +301,24 @@ public static class Purifier
             return ([.. neurons.Select(n => n with { IsSuspicious = detection.IsBackdoored && detection.Neurons.Contains(n.Neuron) })], detection, paths);
         }
 
-        private SharedPerturbationPath SearchPeriodic(int target, SharedPerturbationSearch search)
-        {
-            using var evaluator = OpenGiven();
-            return new PeriodicSearch(clean, search.Range, evaluator, options.Seed).Search(target, SearchStep(PerturbationKind.Periodic), cancellation);
-        }
+        private SharedPerturbationPath SearchPeriodic(int target, SharedPerturbationSearch search) =>
+            new PeriodicSearch(clean, search.Range, GivenEvaluator, options.Seed).Search(target, SearchStep(PerturbationKind.Periodic), cancellation);
 
         // Of many classes those whose neurons changed most.
         private IEnumerable<PerturbationGoal> Candidates(double[] changes) => Enumerable.Range(0, layer.Classes)
             .OrderByDescending(c => changes[c])
             .Take(SharedPerturbationSearch.MostClasses)
-            .Where(HasOthers)
+            .Where(candidate => SharedPerturbationDescent.HasOthers(clean, candidate))
             .Order()
             .Select(PerturbationGoal.To);
-
-        private bool HasOthers(int candidate) => clean.Labels.Any(label => label != candidate);
 
         private Action<int, int>? SearchStep(PerturbationKind kind)
         {
             if (progress is null) return null;
             var watch = Stopwatch.StartNew();
+            var number = 1 + kinds.TakeWhile(k => k != kind).Count();
             return (done, steps) => progress.Report(new PurificationProgress(
-                PurificationPhase.Search, (int)kind + 1, Math.Max(kinds, (int)kind + 1), done, steps, float.NaN, 0, watch.Elapsed * ((double)(steps - done) / done)));
+                PurificationPhase.Search, number, Math.Max(kinds.Count, number), done, steps, float.NaN, 0, watch.Elapsed * ((double)(steps - done) / done)));
         }
 
         private (PhaseReport Report, IReadOnlyDictionary<string, float[]> State, IReadOnlyList<string> Parameters) Relearn(
@@ -345,8 +351,7 @@ public static class Purifier
         private IReadOnlyList<TargetCorrection> Corrections(int[] targets)
         {
             if (targets.Length == 0 || options.DistillationWeight == 0 || options.TargetCorrection == 0) return [];
-            using var evaluator = OpenGiven();
-            return TargetCorrection.Of(targets, evaluator.Logits(clean, cancellation), clean.Labels, options.TargetCorrection);
+            return TargetCorrection.Of(targets, GivenEvaluator.Logits(clean, cancellation), clean.Labels, options.TargetCorrection);
         }
 
         private TrainingSetup Relearning(int[] suspicious, float[] original, IReadOnlyList<TargetCorrection> corrections)
@@ -436,9 +441,9 @@ public static class Purifier
             (float)(0.5 * options.RelearningLearningRate * (1 + Math.Cos(Math.PI * epoch / options.RelearningEpochs)));
 
         // What the given model makes of the clean samples.
-        private CleanResult Given => given ??= Evaluate(model);
+        private CleanResult Given => given ??= GivenEvaluator.EvaluateClean(clean, cancellation);
 
-        private Evaluator OpenGiven() => Open(model);
+        private Evaluator GivenEvaluator => givenEvaluator ??= Open(model);
 
         private Evaluator Open(OnnxModel candidate) => new(candidate, evaluationDevice, options.Threads, options.BatchSize, outputName: options.OutputName);
 

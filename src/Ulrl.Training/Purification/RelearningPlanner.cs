@@ -8,7 +8,6 @@ namespace Ulrl.Training.Purification;
 /// <param name="clean">The clean samples.</param>
 /// <param name="search">Searches what is still missing; null where nothing can be searched.</param>
 /// <param name="paths">What was found so far.</param>
-/// <param name="openGiven">Opens the given model to measure perturbations on it.</param>
 /// <param name="progress">Makes what is told of a search.</param>
 /// <param name="cancellation">Stops searches and measurements.</param>
 internal sealed class RelearningPlanner(
@@ -16,15 +15,20 @@ internal sealed class RelearningPlanner(
     LabeledSamples clean,
     SharedPerturbationSearch? search,
     IReadOnlyList<SharedPerturbationPath> paths,
-    Func<Evaluator> openGiven,
     Func<PerturbationKind, Action<int, int>?> progress,
     CancellationToken cancellation)
 {
     // Toward one goal, by one kind.
-    private const int MostPerturbations = 8;
+    private const int MostPerturbations = 15;
 
-    // Where nothing is suspicious, the network is hardened against sparse perturbations toward all classes; a larger share of the perturbed samples costs clean accuracy.
-    private const float HardenedShare = 0.3f;
+    // What one search finds of a patch in several places, or of a warp, is a part of it.
+    private const int FurtherDraws = 2;
+    private static readonly PerturbationKind[] FurtherKinds = [PerturbationKind.Sparse, PerturbationKind.Warp];
+
+    // Where nothing is suspicious, the network is hardened against sparse perturbations that lead such a share of the samples; more of them, or a larger share of the perturbed samples, cost clean accuracy.
+    private const int HardenedLevels = 3;
+    private const double LeastHardened = 0.4;
+    private const float HardenedShare = 0.4f;
 
     // Displacements are drawn up to this share of what unlearning changed; above it the suspicious class is given up.
     private const float LargestDisplacement = 0.38f;
@@ -39,15 +43,17 @@ internal sealed class RelearningPlanner(
     private const double PlainShare = 0.15;
 
     /// <summary>Plans.</summary>
+    /// <param name="detection">What was detected.</param>
     /// <param name="suspicious">The suspicious classes.</param>
-    /// <param name="isAllToAll">Whether they are so because every class is led to the next.</param>
     /// <returns>The plan; null where samples stay as they are, as published.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public RelearningPlan? Plan(int[] suspicious, bool isAllToAll)
+    public RelearningPlan? Plan(BackdoorDetection detection, int[] suspicious)
     {
         if (options.PerturbedShare == 0 && options.MixedShare == 0 && options.DisplacedShare == 0) return null;
-        var isHardened = suspicious.Length == 0;
-        var (perturbations, displaced) = isAllToAll ? (ToNext(), 0f) : isHardened ? (Sparse(), 0f) : TowardAll(suspicious);
+        int? withheld = detection is { IsAllToAll: false, Withheld: { Certainty: >= 0.5 } certain } && !suspicious.Contains(certain.Class) ? certain.Class : null;
+        var isHardened = suspicious.Length == 0 && withheld is null;
+        var (perturbations, displaced) = detection.IsAllToAll ? (ToNext(), 0f) : isHardened ? (Hardening(), 0f) : TowardAll(suspicious);
+        if (withheld is { } neuron) perturbations = perturbations.Concat(Withheld(neuron));
         return new RelearningPlan
         {
             Suspicious = suspicious,
@@ -62,9 +68,19 @@ internal sealed class RelearningPlanner(
         };
     }
 
-    // Where nothing is suspicious: sparse ones toward all classes.
-    private IEnumerable<(PerturbationGoal Goal, SharedPerturbation Perturbation)> Sparse() =>
-        paths.Where(p => p.Kind == PerturbationKind.Sparse && p.Goal.Class is not null).SelectMany(path => path.Snapshots.Select(p => (path.Goal, p)));
+    // Where nothing is suspicious: sparse ones that still lead some samples, to whichever class.
+    private IEnumerable<(PerturbationGoal Goal, SharedPerturbation Perturbation)> Hardening() =>
+        paths.Where(p => p.Kind == PerturbationKind.Sparse && p.Goal.Class is not null)
+            .SelectMany(path => path.Snapshots.TakeLast(HardenedLevels).Where(p => p.Success >= LeastHardened).Select(p => (path.Goal, p)));
+
+    // A class that is withheld for certain, and to which nothing leads well, has a trigger that the search finds parts of.
+    private IEnumerable<(PerturbationGoal Goal, SharedPerturbation Perturbation)> Withheld(int neuron)
+    {
+        if (search is null || !SharedPerturbationDescent.HasOthers(clean, neuron)) return [];
+        var found = Enumerable.Range(0, 1 + FurtherDraws).SelectMany(draw => Search(PerturbationKind.Sparse, neuron, draw)).ToArray();
+        var most = found.Max(p => p.Success);
+        return found.Where(p => 2 * p.Success >= most).Select(p => (PerturbationGoal.To(neuron), p));
+    }
 
     // From every class to the next: those of the kind that leads best, but for the ones that lead less than half as well.
     private IEnumerable<(PerturbationGoal Goal, SharedPerturbation Perturbation)> ToNext()
@@ -80,26 +96,40 @@ internal sealed class RelearningPlanner(
     {
         var perturbations = new List<(PerturbationGoal, SharedPerturbation)>();
         var displaced = 0f;
-        using var evaluator = search is null ? null : openGiven();
         foreach (var neuron in suspicious)
         {
-            SharedPerturbation[] found = search is null || clean.Labels.All(label => label == neuron) ? [] : [.. search.Kinds.SelectMany(kind => Found(kind, neuron)), .. Periodic(neuron)];
-            var leading = found.Where(p => search!.Leads(evaluator!, neuron, p, cancellation)).GroupBy(p => p.Kind).SelectMany(kind => Spread([.. kind])).ToArray();
-            perturbations.AddRange((leading.Length > 0 ? leading : found).Select(p => (PerturbationGoal.To(neuron), p)));
-            if (leading.All(p => p.Kind == PerturbationKind.Warp)) displaced = Math.Max(displaced, leading.Length > 0 ? DisplacedBesideWarps : 1f);
+            var found = Found(neuron).ToList();
+            var leading = found.Where(p => Leads(neuron, p)).ToList();
+            foreach (var kind in FurtherKinds.Where(kind => found.Any(p => p.Kind == kind) && paths.Count(p => p.Kind == kind && p.Goal.Class == neuron) <= 1 && (leading.Count == 0 || leading.Any(p => p.Kind == kind))).ToArray())
+            {
+                var further = Enumerable.Range(1, FurtherDraws).SelectMany(draw => Search(kind, neuron, draw)).ToArray();
+                found.AddRange(further);
+                leading.AddRange(further.Where(p => Leads(neuron, p)));
+            }
+
+            if (leading.Count == 0) displaced = 1f;
+            else if (leading.Any(p => p.Kind == PerturbationKind.Warp)) displaced = Math.Max(displaced, DisplacedBesideWarps);
+            var carried = leading.Count > 0 ? leading.GroupBy(p => p.Kind).SelectMany(kind => Spread([.. kind])) : found;
+            perturbations.AddRange(carried.Select(p => (PerturbationGoal.To(neuron), p)));
         }
 
         return (perturbations, displaced);
     }
 
-    // What was not searched toward all classes is searched toward this one.
-    private IReadOnlyList<SharedPerturbation> Found(PerturbationKind kind, int neuron) =>
-        (paths.FirstOrDefault(p => p.Kind == kind && p.Goal.Class == neuron)
-            ?? search!.Search(kind, [PerturbationGoal.To(neuron)], progress(kind), cancellation)[0]).Snapshots;
+    private bool Leads(int neuron, SharedPerturbation perturbation) => search!.Leads(neuron, perturbation, cancellation);
 
-    // Sinusoids lead to some classes of a clean model, too; they are carried only where they told the class.
-    private IEnumerable<SharedPerturbation> Periodic(int neuron) =>
-        paths.Where(p => p.Kind == PerturbationKind.Periodic && p.Goal.Class == neuron).SelectMany(p => p.Snapshots);
+    // What was not searched toward all classes is searched toward this one. Sinusoids lead to some classes of a clean model, too; they are carried only where they told the class.
+    private IEnumerable<SharedPerturbation> Found(int neuron)
+    {
+        if (search is null || !SharedPerturbationDescent.HasOthers(clean, neuron)) return [];
+        return search.Kinds.SelectMany(kind => Known(kind, neuron) ?? Search(kind, neuron, 0)).Concat(Known(PerturbationKind.Periodic, neuron) ?? []);
+    }
+
+    private SharedPerturbation[]? Known(PerturbationKind kind, int neuron) =>
+        paths.Where(p => p.Kind == kind && p.Goal.Class == neuron).SelectMany(p => p.Snapshots).ToArray() is { Length: > 0 } known ? known : null;
+
+    private IReadOnlyList<SharedPerturbation> Search(PerturbationKind kind, int neuron, int draw) =>
+        [.. search!.Search(kind, [PerturbationGoal.To(neuron)], draw, progress(kind), cancellation).SelectMany(p => p.Snapshots)];
 
     // The first and the last, and some in between: the first ones are short, the last ones strong.
     private static IEnumerable<SharedPerturbation> Spread(IReadOnlyList<SharedPerturbation> found)

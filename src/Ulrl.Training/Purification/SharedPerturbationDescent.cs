@@ -59,6 +59,11 @@ internal abstract class SharedPerturbationDescent
             ? new SparseDescent(goal, clean, range, classes, random)
             : new SpectralDescent(kind, goal, clean, classes, random);
 
+    /// <summary>Whether some samples are not of a class, so that they can be led there.</summary>
+    /// <param name="clean">Clean samples.</param>
+    /// <param name="target">The class.</param>
+    public static bool HasOthers(LabeledSamples clean, int target) => clean.Labels.Any(label => label != target);
+
     /// <summary>The samples that are not of a class.</summary>
     /// <param name="clean">Clean samples.</param>
     /// <param name="target">The class.</param>
@@ -70,6 +75,10 @@ internal abstract class SharedPerturbationDescent
             ? others
             : throw new DataSetException($"{clean.Source}: all samples are of class {target}; give clean samples of other classes too.");
     }
+
+    /// <summary>Samples that are to be led, spread over all of them.</summary>
+    /// <param name="most">How many at most.</param>
+    public int[] Led(int most) => led.Length <= most ? led : [.. Enumerable.Range(0, most).Select(i => led[(int)((long)i * led.Length / most)])];
 
     /// <summary>Takes one step.</summary>
     /// <param name="gradients">The model.</param>

@@ -4,21 +4,17 @@ namespace Ulrl.Training.Purification;
 /// <param name="Kind">Kind of the perturbation.</param>
 /// <param name="Goal">Where it leads.</param>
 /// <param name="Success">
-/// Per level, from the first: share of the level's last batch that the model sent to the goal. What was not followed to the end has fewer levels.
+/// Per level, from the first: share of the samples that the model sent to the goal, of the level's last batch or of many. What was not followed to the end has fewer levels.
 /// </param>
 /// <param name="Snapshots">The perturbation at some levels, from the first.</param>
 internal sealed record SharedPerturbationPath(PerturbationKind Kind, PerturbationGoal Goal, IReadOnlyList<double> Success, IReadOnlyList<SharedPerturbation> Snapshots)
 {
+    /// <summary>Whether it was followed to the end; false where others led further.</summary>
+    public bool IsComplete { get; init; } = true;
+
     /// <summary>
-    /// How well such perturbations lead there, from 0 to 1: mean success at the last of its levels (five of a sparse one, three of a smooth one or a warp, one of a sinusoid). The target of a backdoor whose
+    /// How well such perturbations lead there, from 0 to 1: mean success at the last three of its levels, or at the last one of noise and sinusoids. The target of a backdoor whose
     /// trigger is of this kind is near 1.
     /// </summary>
-    public double Reach { get; } = Success.TakeLast(Levels(Kind)).Average();
-
-    private static int Levels(PerturbationKind kind) => kind switch
-    {
-        PerturbationKind.Sparse => 5,
-        PerturbationKind.Periodic => 1,
-        _ => 3,
-    };
+    public double Reach { get; } = Success.TakeLast(Kind is PerturbationKind.Noise or PerturbationKind.Periodic ? 1 : 3).Average();
 }

@@ -17,9 +17,14 @@ internal sealed class SharedPerturbationSearch : IDisposable
 
     private const int BatchSize = 32;
     private const int MeasuredAtOnce = 128;
+    private const int MostMeasured = 200;
 
-    // So many classes are followed to the end.
+    // So many classes are followed to the end first.
     private const int Finalists = 4;
+
+    // Where none leads clearly, so many are searched again with so many other draws.
+    private const int Redrawn = 3;
+    private const int FurtherDraws = 2;
 
     // From a class to the next no perturbation leads but a trigger; one that still leads so few samples after so many levels is given up.
     private const int ProbedLevels = 3;
@@ -29,20 +34,22 @@ internal sealed class SharedPerturbationSearch : IDisposable
 
     private const int Stream = 16;
     private const int KindStreams = 1_000_000;
+    private const int KindsOfStreams = 5;
     private const int NextStream = KindStreams - 1;
 
     private static readonly double[] Shares = [1, 1 / 2.0, 1 / 4.0, 1 / 8.0, 1 / 16.0, 40 / 1024.0, 24 / 1024.0, 16 / 1024.0];
 
     private static readonly Dictionary<PerturbationKind, Schedule> Schedules = new()
     {
-        [PerturbationKind.Sparse] = new(5, 12, Shares, [1, 3, 5, 7], FirstFinal: 4, Refined: 0),
-        [PerturbationKind.Smooth] = new(6, 20, Shares, [0, 1, 2, 3, 4, 5, 6, 7, 11], FirstFinal: 8, Refined: 4),
-        [PerturbationKind.Warp] = new(0.6, 1.5, [1, 1, 1, 1], [0, 1, 2, 3], FirstFinal: 2, Refined: 0),
+        [PerturbationKind.Sparse] = new(5, 20, Shares, [1, 3, 5, 6, 7]) { FirstFinal = 4, FinalSteps = 6, Measured = [3, 5, 6, 7], ClearLead = 0.4 },
+        [PerturbationKind.Smooth] = new(6, 20, Shares, [0, 1, 2, 3, 4, 5, 6, 7, 11]) { FirstFinal = 8, Refined = 4 },
+        [PerturbationKind.Warp] = new(0.6, 1.5, [1, 1, 1, 1], [0, 1, 2, 3]) { FirstFinal = 2 },
     };
 
     private readonly LabeledSamples clean;
     private readonly int classes;
     private readonly int seed;
+    private readonly Evaluator given;
     private readonly PerturbationGradient gradients;
     private readonly float[] batch;
     private readonly long[] targets = new long[BatchSize];
@@ -52,6 +59,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <param name="outputName">Its output that holds the logits or probabilities; null for the first.</param>
     /// <param name="classes">Number of its classes.</param>
     /// <param name="clean">Clean samples as the model reads them, which fit it.</param>
+    /// <param name="given">Measures the model; it stays open.</param>
     /// <param name="engine">What computes.</param>
     /// <param name="device">A device that the engine has settled.</param>
     /// <param name="threads">CPU threads; 0 for one per core.</param>
@@ -59,11 +67,12 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <exception cref="UnsupportedOperatorException">An operator between input and logits cannot be differentiated.</exception>
     /// <exception cref="InvalidModelException">The model is no classifier with one data input, or its answers do not depend on it smoothly.</exception>
     public SharedPerturbationSearch(
-        OnnxModel model, string? outputName, int classes, LabeledSamples clean, TrainingEngine engine, Device device, int threads, int seed)
+        OnnxModel model, string? outputName, int classes, LabeledSamples clean, Evaluator given, TrainingEngine engine, Device device, int threads, int seed)
     {
         this.clean = clean;
         this.classes = classes;
         this.seed = seed;
+        this.given = given;
         batch = new float[checked(BatchSize * clean.SampleLength)];
         Range = new SampleRange(clean);
         gradients = new PerturbationGradient(model, outputName, Range, engine, device, threads);
@@ -73,30 +82,51 @@ internal sealed class SharedPerturbationSearch : IDisposable
     public SampleRange Range { get; }
 
     /// <summary>Kinds of perturbations that samples of this shape can have.</summary>
-    public IReadOnlyList<PerturbationKind> Kinds => Range.IsPicture ? [.. Schedules.Keys] : [PerturbationKind.Sparse];
+    public IReadOnlyList<PerturbationKind> Kinds => Range.IsPicture ? [PerturbationKind.Noise, .. Schedules.Keys] : [PerturbationKind.Sparse];
 
     /// <summary>Searches toward several goals. What is found toward one depends on the seed, and on the others only in how far it is followed.</summary>
     /// <param name="kind">One of <see cref="Kinds"/>.</param>
     /// <param name="goals">Classes, at most <see cref="MostClasses"/>, and <see cref="PerturbationGoal.Next"/>, which is given up early where it is hopeless.</param>
+    /// <param name="draw">Number of the search among those with other random numbers; 0, the default, for the first.</param>
     /// <param name="progress">Told after every step how many are done, and of how many.</param>
     /// <param name="cancellation">Stops the search.</param>
-    /// <returns>One path per goal, in the order of <paramref name="goals"/>.</returns>
+    /// <returns>
+    /// One path per goal, in the order of <paramref name="goals"/>; of a first search in which no class leads clearly two more of each of the foremost, since what one draw
+    /// finds of a trigger at many positions is chance.
+    /// </returns>
     /// <exception cref="DataSetException">All clean samples are of one of these classes.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public IReadOnlyList<SharedPerturbationPath> Search(
-        PerturbationKind kind, IReadOnlyList<PerturbationGoal> goals, Action<int, int>? progress = null, CancellationToken cancellation = default)
+        PerturbationKind kind, IReadOnlyList<PerturbationGoal> goals, int draw = 0, Action<int, int>? progress = null, CancellationToken cancellation = default)
+    {
+        if (kind == PerturbationKind.Noise) return new NoiseSearch(clean, classes, Range, given, seed).Search(goals, draw, progress, cancellation);
+        var counter = new StepCounter(progress);
+        var found = Search(kind, goals, draw, counter, cancellation);
+        if (draw > 0 || Schedules[kind].ClearLead is null) return found;
+        PerturbationGoal[] foremost = [.. found.Where(p => p is { IsComplete: true, Goal.Class: not null }).OrderByDescending(p => p.Reach).Select(p => p.Goal).Take(Redrawn)];
+        if (foremost.Length < 2 || IsClear(kind, found)) return found;
+        return [.. found, .. Enumerable.Range(1, FurtherDraws).SelectMany(further => Search(kind, foremost, further, counter, cancellation))];
+    }
+
+    private SharedPerturbationPath[] Search(PerturbationKind kind, IReadOnlyList<PerturbationGoal> goals, int draw, StepCounter counter, CancellationToken cancellation)
     {
         var schedule = Schedules[kind];
-        Candidate[] all = [.. goals.Select(goal => new Candidate(SharedPerturbationDescent.Begin(kind, goal, clean, Range, classes, Random(kind, goal))))];
+        Candidate[] all = [.. goals.Select(goal => new Candidate(SharedPerturbationDescent.Begin(kind, goal, clean, Range, classes, Random(kind, goal, draw))))];
         Candidate[] toClass = [.. all.Where(c => c.Descent.Goal.Class is not null)];
         ArgumentOutOfRangeException.ThrowIfGreaterThan(toClass.Length, MostClasses);
-        var counter = new StepCounter(progress);
         var probed = Math.Min(ProbedLevels, schedule.Shares.Length);
         counter.Expect(toClass.Length * schedule.Steps(0, schedule.FirstFinal));
         counter.Expect(Math.Min(toClass.Length, Finalists) * schedule.Steps(schedule.FirstFinal, schedule.Levels));
         counter.Expect((all.Length - toClass.Length) * schedule.Steps(0, probed));
         foreach (var candidate in toClass) Follow(candidate, kind, 0, schedule.FirstFinal, counter, cancellation);
-        foreach (var candidate in Foremost(toClass)) Follow(candidate, kind, schedule.FirstFinal, schedule.Levels, counter, cancellation);
+        var foremost = Foremost(toClass, schedule);
+        foreach (var candidate in foremost) Follow(candidate, kind, schedule.FirstFinal, schedule.Levels, counter, cancellation);
+        if (foremost.Length < toClass.Length && schedule.ClearLead is not null && !IsClear(kind, foremost.Select(c => Path(c, kind))))
+        {
+            counter.Expect((toClass.Length - foremost.Length) * schedule.Steps(schedule.FirstFinal, schedule.Levels));
+            foreach (var candidate in toClass.Except(foremost)) Follow(candidate, kind, schedule.FirstFinal, schedule.Levels, counter, cancellation);
+        }
+
         foreach (var candidate in all.Except(toClass))
         {
             Follow(candidate, kind, 0, probed, counter, cancellation);
@@ -105,18 +135,17 @@ internal sealed class SharedPerturbationSearch : IDisposable
             Follow(candidate, kind, probed, schedule.Levels, counter, cancellation);
         }
 
-        return [.. all.Select(c => new SharedPerturbationPath(kind, c.Descent.Goal, c.Success, c.Snapshots))];
+        return [.. all.Select(c => Path(c, kind))];
     }
 
     /// <summary>Whether a perturbation leads at least half of the clean samples of other classes to a class. Ends as soon as that is certain.</summary>
-    /// <param name="evaluator">The model to measure: the given one, or another that reads the same samples.</param>
     /// <param name="target">The class.</param>
     /// <param name="perturbation">The perturbation.</param>
     /// <param name="cancellation">Stops the measurement.</param>
     /// <exception cref="DataSetException">No clean sample is of another class, or the samples do not fit the model.</exception>
     /// <exception cref="InvalidModelException">The model fails on the samples.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public bool Leads(Evaluator evaluator, int target, SharedPerturbation perturbation, CancellationToken cancellation = default)
+    public bool Leads(int target, SharedPerturbation perturbation, CancellationToken cancellation = default)
     {
         var (reached, seen) = (0, 0);
         var others = SharedPerturbationDescent.Others(clean, target);
@@ -124,7 +153,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
         {
             var samples = clean.Subset(chunk);
             perturbation.ApplyToAll(samples, Range);
-            reached += evaluator.EvaluateTriggered(samples, target, cancellation).ToTarget;
+            reached += given.EvaluateTriggered(samples, target, cancellation).ToTarget;
             seen += chunk.Length;
             if (2 * reached >= others.Length || 2 * (reached + others.Length - seen) < others.Length) break;
         }
@@ -135,11 +164,25 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <inheritdoc/>
     public void Dispose() => gradients.Dispose();
 
-    private Random Random(PerturbationKind kind, PerturbationGoal goal) =>
-        RandomStream.Create(seed, Stream, ((int)kind * KindStreams) + (goal.Class ?? NextStream));
+    private Random Random(PerturbationKind kind, PerturbationGoal goal, int draw) =>
+        RandomStream.Create(seed, Stream, (((draw * KindsOfStreams) + (int)kind) * KindStreams) + (goal.Class ?? NextStream));
 
-    private static Candidate[] Foremost(IEnumerable<Candidate> candidates) =>
-        [.. candidates.OrderByDescending(c => c.Success.TakeLast(2).Average()).ThenByDescending(c => c.Success.Average()).Take(Finalists)];
+    private static SharedPerturbationPath Path(Candidate candidate, PerturbationKind kind) =>
+        new(kind, candidate.Descent.Goal, candidate.Success, candidate.Snapshots) { IsComplete = candidate.Success.Count == Schedules[kind].Levels };
+
+    // Whether the best is far ahead of the second.
+    private static bool IsClear(PerturbationKind kind, IEnumerable<SharedPerturbationPath> paths)
+    {
+        double[] order = [.. paths.Where(p => p is { IsComplete: true, Goal.Class: not null }).Select(p => p.Reach).OrderDescending().Take(2)];
+        return order.Length == 2 && order[0] - order[1] >= Schedules[kind].ClearLead;
+    }
+
+    // A level that is measured ranks by itself; of others two are less chance than one.
+    private static Candidate[] Foremost(IEnumerable<Candidate> candidates, Schedule schedule)
+    {
+        var ranking = schedule.Measured.Contains(schedule.FirstFinal - 1) ? 1 : 2;
+        return [.. candidates.OrderByDescending(c => c.Success.TakeLast(ranking).Average()).ThenByDescending(c => c.Success.Average()).Take(Finalists)];
+    }
 
     private void Follow(Candidate candidate, PerturbationKind kind, int first, int end, StepCounter counter, CancellationToken cancellation)
     {
@@ -155,25 +198,48 @@ internal sealed class SharedPerturbationSearch : IDisposable
             }
 
             if (level < schedule.Shares.Length && schedule.Shares[level] < 1) candidate.Descent.Keep(schedule.Shares[level]);
+            if (schedule.Measured.Contains(level)) success = Measure(candidate.Descent, cancellation);
             candidate.Success.Add(success);
             if (schedule.Snapshots.Contains(level)) candidate.Snapshots.Add(candidate.Descent.Snapshot(success));
         }
+    }
+
+    // Share of the samples, far more than a batch, that the perturbation leads to its goal as it is.
+    private double Measure(SharedPerturbationDescent descent, CancellationToken cancellation)
+    {
+        var samples = clean.Subset(descent.Led(MostMeasured));
+        var labels = samples.Labels;
+        descent.Snapshot(0).ApplyToAll(samples, Range);
+        var predictions = given.EvaluateClean(samples, cancellation).Predictions;
+        return (double)Enumerable.Range(0, samples.Count).Count(i => predictions[i] == descent.Goal.Of(labels[i], classes)) / samples.Count;
     }
 
     // A warp moves every pixel by a share of the image's side.
     private double FieldScale => (double)clean.SampleShape[1] * clean.SampleShape[2] / ReferenceSide;
 
     // Lengths at the first and last level (between them geometrically), share of positions or frequencies per level, the levels that are kept as snapshots. All
-    // classes go through the levels before the first final one, then only the foremost go on. Further levels refine what is left with more steps: at first few samples may follow, and then nearly all at once.
-    // The length of a warp is the mean way of a pixel.
-    private sealed record Schedule(double FirstRadius, double LastRadius, double[] Shares, int[] Snapshots, int FirstFinal, int Refined)
+    // classes go through the levels before the first final one, then only the foremost go on. At some levels success is measured after them instead of on their last batch. Where none of the
+    // foremost leads clearly, the others follow, too. Further levels refine
+    // what is left with more steps: at first few samples may follow, and then nearly all at once. The length of a warp is the mean way of a pixel.
+    private sealed record Schedule(double FirstRadius, double LastRadius, double[] Shares, int[] Snapshots)
     {
         private const int LevelSteps = 3;
         private const int RefiningSteps = 8;
 
+        public required int FirstFinal { get; init; }
+
+        public int FinalSteps { get; init; } = LevelSteps;
+
+        public int Refined { get; init; }
+
+        public int[] Measured { get; init; } = [];
+
+        public double? ClearLead { get; init; }
+
         public int Levels => Shares.Length + Refined;
 
-        public int Steps(int first, int end) => Enumerable.Range(first, end - first).Sum(level => level < Shares.Length ? LevelSteps : RefiningSteps);
+        public int Steps(int first, int end) =>
+            Enumerable.Range(first, end - first).Sum(level => level >= Shares.Length ? RefiningSteps : level >= FirstFinal ? FinalSteps : LevelSteps);
 
         public double Radius(int level) => FirstRadius * Math.Pow(LastRadius / FirstRadius, Math.Min((double)level / (Shares.Length - 1), 1));
     }

@@ -70,7 +70,7 @@ public sealed class SharedPerturbationTests
         {
             var weaker = found with { Values = [.. found.Values.Select(v => strength * v)] };
             var shown = new LabeledSamples(Perturbed(clean, weaker.Values, search.Range), clean.SampleShape, clean.Labels, target: 0);
-            led.Add(search.Leads(evaluator, 0, weaker));
+            led.Add(search.Leads(0, weaker));
             Assert.Equal(evaluator.EvaluateTriggered(shown).AttackSuccessRate >= 0.5, led[^1]);
         }
 
@@ -327,7 +327,7 @@ public sealed class SharedPerturbationTests
     }
 
     private static SharedPerturbationSearch Search(OnnxModel model, LabeledSamples clean, int seed = 0) =>
-        new(model, null, 10, clean, TrainingEngine.OnnxRuntime, Device.Cpu, 1, seed);
+        new(model, null, 10, clean, new Evaluator(model, threads: 1), TrainingEngine.OnnxRuntime, Device.Cpu, 1, seed);
 
     private static SharedPerturbationSearch OfVectors(int seed)
     {
