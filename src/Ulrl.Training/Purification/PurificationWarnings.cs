@@ -13,13 +13,14 @@ internal static class PurificationWarnings
     public static bool IsLost(double? before, double? after) => before >= Known && after <= LostShare * before;
 
     public static IReadOnlyList<string> Of(
-        IReadOnlyList<NeuronReport> neurons, BackdoorDetection detection, IReadOnlyList<ClassAccuracy> classes, PhaseReport unlearning, PurificationOptions options, GraphProto given)
+        IReadOnlyList<NeuronReport> neurons, BackdoorDetection detection, IReadOnlyList<ClassAccuracy> classes, PhaseReport unlearning, PurificationOptions options, RelearningPlan? plan, GraphProto given)
     {
         var warnings = new List<string>();
         var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
         if (suspicious.Length == 0)
         {
-            var hardened = detection.Reach.Count > 0 ? " and hardened against sparse perturbations toward any class" : "";
+            var toward = plan?.Perturbations.Select(p => p.Goal.Class).Distinct().Order().ToArray() ?? [];
+            var hardened = toward.Length > 0 ? $" and hardened against perturbations toward class {string.Join(", ", toward)}, which lead further than is usual" : "";
             warnings.Add($"Nothing suspicious was found: the model was only fine-tuned on the clean samples{hardened}. No backdoor is known to have been removed, and one that the detection missed can still be in it.");
         }
         else if (!detection.IsBackdoored)

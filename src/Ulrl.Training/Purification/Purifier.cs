@@ -200,7 +200,7 @@ public static class Purifier
                 AccuracyBefore = before.Accuracy,
                 AccuracyAfter = after.Accuracy,
                 Classes = classes,
-                Warnings = PurificationWarnings.Of(neurons, detection, classes, unlearning, options, model.Proto.Graph),
+                Warnings = PurificationWarnings.Of(neurons, detection, classes, unlearning, options, plan, model.Proto.Graph),
             };
             return new PurificationResult(purified, report);
         }

@@ -14,6 +14,9 @@ internal sealed class RelearningBatches : IBatchSource
     private const float LeastScale = 0.6f;
     private const float MostScale = 1.2f;
 
+    // A warp that was found moves pixels less than one that was made.
+    private const float MostWarpScale = 1.5f;
+
     // A picture that is blended in takes contrast from the image. A smooth perturbation alone does not.
     private const float MostFading = 0.3f;
 
@@ -84,11 +87,12 @@ internal sealed class RelearningBatches : IBatchSource
     // A perturbation means nothing to a sample that is of its class already.
     private void Perturb(Span<float> sample, long label)
     {
-        var (index, scale) = (random.Next(Math.Max(plan.Perturbations.Count, 1)), LeastScale + ((MostScale - LeastScale) * random.NextSingle()));
+        var (index, strength) = (random.Next(Math.Max(plan.Perturbations.Count, 1)), random.NextSingle());
         if (isPlain || plan.Perturbations.Count == 0 || !plan.Perturbations[index].Goal.Concerns(label)) return;
         var perturbation = plan.Perturbations[index].Perturbation;
         if (perturbation.Kind == PerturbationKind.Smooth) Fade(sample, MostFading * random.NextSingle());
-        perturbation.Apply(sample, plan.Range, scale);
+        var most = perturbation.Kind == PerturbationKind.Warp ? MostWarpScale : MostScale;
+        perturbation.Apply(sample, plan.Range, LeastScale + ((most - LeastScale) * strength));
     }
 
     // Toward the mean of the sample.

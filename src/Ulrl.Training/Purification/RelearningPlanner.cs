@@ -27,8 +27,8 @@ internal sealed class RelearningPlanner(
 
     // Where nothing is suspicious, the network is hardened against sparse perturbations that lead such a share of the samples; more of them, or a larger share of the perturbed samples, cost clean accuracy.
     private const int HardenedLevels = 3;
-    private const double LeastHardened = 0.4;
-    private const float HardenedShare = 0.4f;
+    private const double LeastHardened = 0.5;
+    private const float HardenedShare = 0.6f;
 
     // Displacements are drawn up to this share of what unlearning changed; above it the suspicious class is given up.
     private const float LargestDisplacement = 0.38f;
@@ -63,7 +63,7 @@ internal sealed class RelearningPlanner(
             MixedShare = options.DistillationWeight > 0 ? options.MixedShare : 0f,
             DisplacedShare = displaced * options.DisplacedShare,
             LargestDisplacement = LargestDisplacement,
-            RepeatedShare = RepeatedShare,
+            RepeatedShare = displaced * RepeatedShare,
             PlainFrom = options.RelearningEpochs - (int)Math.Ceiling(PlainShare * options.RelearningEpochs),
         };
     }
@@ -73,13 +73,11 @@ internal sealed class RelearningPlanner(
         paths.Where(p => p.Kind == PerturbationKind.Sparse && p.Goal.Class is not null)
             .SelectMany(path => path.Snapshots.TakeLast(HardenedLevels).Where(p => p.Success >= LeastHardened).Select(p => (path.Goal, p)));
 
-    // A class that is withheld for certain, and to which nothing leads well, has a trigger that the search finds parts of.
+    // A class that is withheld for certain, and to which nothing leads, has a trigger that is too large for the gradient at clean samples.
     private IEnumerable<(PerturbationGoal Goal, SharedPerturbation Perturbation)> Withheld(int neuron)
     {
         if (search is null || !SharedPerturbationDescent.HasOthers(clean, neuron)) return [];
-        var found = Enumerable.Range(0, 1 + FurtherDraws).SelectMany(draw => Search(PerturbationKind.Sparse, neuron, draw)).ToArray();
-        var most = found.Max(p => p.Success);
-        return found.Where(p => 2 * p.Success >= most).Select(p => (PerturbationGoal.To(neuron), p));
+        return Enumerable.Range(0, 1 + FurtherDraws).SelectMany(draw => Search(PerturbationKind.Sparse, neuron, draw, isLong: true)).Select(p => (PerturbationGoal.To(neuron), p));
     }
 
     // From every class to the next: those of the kind that leads best, but for the ones that lead less than half as well.
@@ -128,8 +126,8 @@ internal sealed class RelearningPlanner(
     private SharedPerturbation[]? Known(PerturbationKind kind, int neuron) =>
         paths.Where(p => p.Kind == kind && p.Goal.Class == neuron).SelectMany(p => p.Snapshots).ToArray() is { Length: > 0 } known ? known : null;
 
-    private IReadOnlyList<SharedPerturbation> Search(PerturbationKind kind, int neuron, int draw) =>
-        [.. search!.Search(kind, [PerturbationGoal.To(neuron)], draw, progress(kind), cancellation).SelectMany(p => p.Snapshots)];
+    private IReadOnlyList<SharedPerturbation> Search(PerturbationKind kind, int neuron, int draw, bool isLong = false) =>
+        [.. search!.Search(kind, [PerturbationGoal.To(neuron)], draw, isLong, progress(kind), cancellation).SelectMany(p => p.Snapshots)];
 
     // The first and the last, and some in between: the first ones are short, the last ones strong.
     private static IEnumerable<SharedPerturbation> Spread(IReadOnlyList<SharedPerturbation> found)

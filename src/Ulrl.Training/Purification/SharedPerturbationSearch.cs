@@ -46,6 +46,8 @@ internal sealed class SharedPerturbationSearch : IDisposable
         [PerturbationKind.Warp] = new(0.6, 1.5, [1, 1, 1, 1], [0, 1, 2, 3]) { FirstFinal = 2 },
     };
 
+    private static readonly Schedule LongSparse = new(20, 30, Shares, [3, 5, 6, 7]) { FirstFinal = 4, FinalSteps = 6, Measured = [3, 5, 6, 7] };
+
     private readonly LabeledSamples clean;
     private readonly int classes;
     private readonly int seed;
@@ -88,6 +90,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <param name="kind">One of <see cref="Kinds"/>.</param>
     /// <param name="goals">Classes, at most <see cref="MostClasses"/>, and <see cref="PerturbationGoal.Next"/>, which is given up early where it is hopeless.</param>
     /// <param name="draw">Number of the search among those with other random numbers; 0, the default, for the first.</param>
+    /// <param name="isLong">Whether sparse perturbations are long from the first level on; such lead to every class, and only what leads to a class that is a target anyhow is worth them.</param>
     /// <param name="progress">Told after every step how many are done, and of how many.</param>
     /// <param name="cancellation">Stops the search.</param>
     /// <returns>
@@ -97,20 +100,21 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <exception cref="DataSetException">All clean samples are of one of these classes.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public IReadOnlyList<SharedPerturbationPath> Search(
-        PerturbationKind kind, IReadOnlyList<PerturbationGoal> goals, int draw = 0, Action<int, int>? progress = null, CancellationToken cancellation = default)
+        PerturbationKind kind, IReadOnlyList<PerturbationGoal> goals, int draw = 0, bool isLong = false, Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
         if (kind == PerturbationKind.Noise) return new NoiseSearch(clean, classes, Range, given, seed).Search(goals, draw, progress, cancellation);
         var counter = new StepCounter(progress);
-        var found = Search(kind, goals, draw, counter, cancellation);
-        if (draw > 0 || Schedules[kind].ClearLead is null) return found;
+        var schedule = isLong && kind == PerturbationKind.Sparse ? LongSparse : Schedules[kind];
+        var found = Search(kind, schedule, goals, draw, counter, cancellation);
+        if (draw > 0 || schedule.ClearLead is null) return found;
         PerturbationGoal[] foremost = [.. found.Where(p => p is { IsComplete: true, Goal.Class: not null }).OrderByDescending(p => p.Reach).Select(p => p.Goal).Take(Redrawn)];
-        if (foremost.Length < 2 || IsClear(kind, found)) return found;
-        return [.. found, .. Enumerable.Range(1, FurtherDraws).SelectMany(further => Search(kind, foremost, further, counter, cancellation))];
+        if (foremost.Length < 2 || IsClear(schedule, found)) return found;
+        return [.. found, .. Enumerable.Range(1, FurtherDraws).SelectMany(further => Search(kind, schedule, foremost, further, counter, cancellation))];
     }
 
-    private SharedPerturbationPath[] Search(PerturbationKind kind, IReadOnlyList<PerturbationGoal> goals, int draw, StepCounter counter, CancellationToken cancellation)
+    private SharedPerturbationPath[] Search(
+        PerturbationKind kind, Schedule schedule, IReadOnlyList<PerturbationGoal> goals, int draw, StepCounter counter, CancellationToken cancellation)
     {
-        var schedule = Schedules[kind];
         Candidate[] all = [.. goals.Select(goal => new Candidate(SharedPerturbationDescent.Begin(kind, goal, clean, Range, classes, Random(kind, goal, draw))))];
         Candidate[] toClass = [.. all.Where(c => c.Descent.Goal.Class is not null)];
         ArgumentOutOfRangeException.ThrowIfGreaterThan(toClass.Length, MostClasses);
@@ -118,24 +122,24 @@ internal sealed class SharedPerturbationSearch : IDisposable
         counter.Expect(toClass.Length * schedule.Steps(0, schedule.FirstFinal));
         counter.Expect(Math.Min(toClass.Length, Finalists) * schedule.Steps(schedule.FirstFinal, schedule.Levels));
         counter.Expect((all.Length - toClass.Length) * schedule.Steps(0, probed));
-        foreach (var candidate in toClass) Follow(candidate, kind, 0, schedule.FirstFinal, counter, cancellation);
+        foreach (var candidate in toClass) Follow(candidate, kind, schedule, 0, schedule.FirstFinal, counter, cancellation);
         var foremost = Foremost(toClass, schedule);
-        foreach (var candidate in foremost) Follow(candidate, kind, schedule.FirstFinal, schedule.Levels, counter, cancellation);
-        if (foremost.Length < toClass.Length && schedule.ClearLead is not null && !IsClear(kind, foremost.Select(c => Path(c, kind))))
+        foreach (var candidate in foremost) Follow(candidate, kind, schedule, schedule.FirstFinal, schedule.Levels, counter, cancellation);
+        if (foremost.Length < toClass.Length && schedule.ClearLead is not null && !IsClear(schedule, foremost.Select(c => Path(c, kind, schedule))))
         {
             counter.Expect((toClass.Length - foremost.Length) * schedule.Steps(schedule.FirstFinal, schedule.Levels));
-            foreach (var candidate in toClass.Except(foremost)) Follow(candidate, kind, schedule.FirstFinal, schedule.Levels, counter, cancellation);
+            foreach (var candidate in toClass.Except(foremost)) Follow(candidate, kind, schedule, schedule.FirstFinal, schedule.Levels, counter, cancellation);
         }
 
         foreach (var candidate in all.Except(toClass))
         {
-            Follow(candidate, kind, 0, probed, counter, cancellation);
+            Follow(candidate, kind, schedule, 0, probed, counter, cancellation);
             if (candidate.Success.Skip(1).Average() < LeastToNext) continue;
             counter.Expect(schedule.Steps(probed, schedule.Levels));
-            Follow(candidate, kind, probed, schedule.Levels, counter, cancellation);
+            Follow(candidate, kind, schedule, probed, schedule.Levels, counter, cancellation);
         }
 
-        return [.. all.Select(c => Path(c, kind))];
+        return [.. all.Select(c => Path(c, kind, schedule))];
     }
 
     /// <summary>Whether a perturbation leads at least half of the clean samples of other classes to a class. Ends as soon as that is certain.</summary>
@@ -167,14 +171,14 @@ internal sealed class SharedPerturbationSearch : IDisposable
     private Random Random(PerturbationKind kind, PerturbationGoal goal, int draw) =>
         RandomStream.Create(seed, Stream, (((draw * KindsOfStreams) + (int)kind) * KindStreams) + (goal.Class ?? NextStream));
 
-    private static SharedPerturbationPath Path(Candidate candidate, PerturbationKind kind) =>
-        new(kind, candidate.Descent.Goal, candidate.Success, candidate.Snapshots) { IsComplete = candidate.Success.Count == Schedules[kind].Levels };
+    private static SharedPerturbationPath Path(Candidate candidate, PerturbationKind kind, Schedule schedule) =>
+        new(kind, candidate.Descent.Goal, candidate.Success, candidate.Snapshots) { IsComplete = candidate.Success.Count == schedule.Levels };
 
     // Whether the best is far ahead of the second.
-    private static bool IsClear(PerturbationKind kind, IEnumerable<SharedPerturbationPath> paths)
+    private static bool IsClear(Schedule schedule, IEnumerable<SharedPerturbationPath> paths)
     {
         double[] order = [.. paths.Where(p => p is { IsComplete: true, Goal.Class: not null }).Select(p => p.Reach).OrderDescending().Take(2)];
-        return order.Length == 2 && order[0] - order[1] >= Schedules[kind].ClearLead;
+        return order.Length == 2 && order[0] - order[1] >= schedule.ClearLead;
     }
 
     // A level that is measured ranks by itself; of others two are less chance than one.
@@ -184,9 +188,8 @@ internal sealed class SharedPerturbationSearch : IDisposable
         return [.. candidates.OrderByDescending(c => c.Success.TakeLast(ranking).Average()).ThenByDescending(c => c.Success.Average()).Take(Finalists)];
     }
 
-    private void Follow(Candidate candidate, PerturbationKind kind, int first, int end, StepCounter counter, CancellationToken cancellation)
+    private void Follow(Candidate candidate, PerturbationKind kind, Schedule schedule, int first, int end, StepCounter counter, CancellationToken cancellation)
     {
-        var schedule = Schedules[kind];
         var scale = kind == PerturbationKind.Warp ? FieldScale : Range.LengthScale;
         for (var level = first; level < end; level++)
         {

@@ -50,7 +50,7 @@ public sealed class BackdoorDetectionTests
         var found = BackdoorDetection.Of([[2, 3, 4, 5]], Paths(0.95, 0.3, 0.35, 0.2), 2);
         Assert.Equal([0], found.Neurons);
         Assert.True(found.Confidence > 0.9 && found.IsSettled);
-        Assert.Equal([0.95, 0.3, 0.35, 0.2], found.Reach.Select(r => r.Share));
+        Assert.Equal([0.95, 0.3, 0.35, 0.2], found.Reach.Select(r => Math.Round(r.Share, 12)));
     }
 
     [Fact]
@@ -86,8 +86,9 @@ public sealed class BackdoorDetectionTests
     {
         double[][] weights = [[2, 3, 20, 5], [2, 3, 22, 4], [3, 2, 18, 3]];
         var sparse = Paths(PerturbationKind.Sparse, 0.4, 0.38, 0.35, 0.2);
-        var all = sparse.Concat(Paths(PerturbationKind.Smooth, 0.1, 0.2, 0.15, 0.2)).Concat(Paths(PerturbationKind.Warp, 0.1, 0.1, 0.1, 0.2)).ToArray();
-        var confirmed = sparse.Concat(Paths(PerturbationKind.Smooth, 0.1, 0.2, 0.55, 0.2)).Concat(Paths(PerturbationKind.Warp, 0.1, 0.1, 0.1, 0.2)).ToArray();
+        SharedPerturbationPath[] others = [.. sparse, .. Paths(PerturbationKind.Warp, 0.1, 0.1, 0.1, 0.2), .. Paths(PerturbationKind.Noise, 0.1, 0.3, 0.1, 0.1)];
+        SharedPerturbationPath[] all = [.. others, .. Paths(PerturbationKind.Smooth, 0.1, 0.2, 0.15, 0.2)];
+        SharedPerturbationPath[] confirmed = [.. others, .. Paths(PerturbationKind.Smooth, 0.1, 0.2, 0.55, 0.2)];
         var before = BackdoorDetection.Of(weights, sparse, 2).Confidence;
         Assert.Equal(0.7 * before, BackdoorDetection.Of(weights, all, 2).Confidence, 1e-12);
         Assert.True(BackdoorDetection.Of(weights, confirmed, 2).Confidence > before);
@@ -102,14 +103,43 @@ public sealed class BackdoorDetectionTests
     }
 
     [Fact]
+    public void Noise_must_lead_most_samples_too()
+    {
+        Assert.False(BackdoorDetection.Of([[2, 3, 4, 5]], Paths(PerturbationKind.Noise, 0.05, 0.05, 0.1, 0.45), 2).IsBackdoored);
+        Assert.True(BackdoorDetection.Of([[2, 3, 4, 5]], Paths(PerturbationKind.Noise, 0, 0.01, 0, 0.99), 2) is { IsSettled: true, Neurons: [3] });
+    }
+
+    [Fact]
+    public void Of_several_draws_the_one_that_reaches_furthest_counts()
+    {
+        var found = BackdoorDetection.Of([[2, 3, 4, 5]], [.. Paths(0.35, 0.3, 0.35, 0.2), .. Paths(0.85, 0.33)], 2);
+
+        Assert.True(found is { IsBackdoored: true, Neurons: [0] });
+        Assert.Equal([0.85, 0.33, 0.35, 0.2], found.Reach.Select(r => Math.Round(r.Share, 12)));
+    }
+
+    [Fact]
+    public void Classes_that_were_not_followed_to_the_end_are_not_compared()
+    {
+        SharedPerturbationPath[] paths = [.. Paths(0.6, 0.2, 0.1), new SharedPerturbationPath(PerturbationKind.Sparse, PerturbationGoal.To(3), [0.5, 0.5, 0.5], []) { IsComplete = false }];
+
+        Assert.Equal([0, 1, 2], BackdoorDetection.Of([[2, 3, 4, 5]], paths, 2).Reach.Select(r => r.Class));
+        Assert.True(BackdoorDetection.Of([[2, 3, 4, 5]], paths, 2) is { IsBackdoored: true, Neurons: [0] });
+    }
+
+    [Fact]
     public void Further_runs_are_of_no_use_where_no_sign_of_any_kind_shows()
     {
         var sparse = Paths(PerturbationKind.Sparse, 0.4, 0.38, 0.35, 0.2);
-        SharedPerturbationPath[] all = [.. sparse, .. Paths(PerturbationKind.Smooth, 0.1, 0.2, 0.15, 0.2), .. Paths(PerturbationKind.Warp, 0.1, 0.1, 0.1, 0.2)];
+        SharedPerturbationPath[] all =
+        [
+            .. Paths(PerturbationKind.Noise, 0.1, 0.3, 0.1, 0.1), .. sparse, .. Paths(PerturbationKind.Smooth, 0.1, 0.2, 0.15, 0.2), .. Paths(PerturbationKind.Warp, 0.1, 0.1, 0.1, 0.2),
+        ];
 
         Assert.True(BackdoorDetection.Of([[2, 3, 4, 5]], all, 2).IsDismissed);
         Assert.False(BackdoorDetection.Of([[2, 3, 4, 5]], sparse, 2).IsDismissed);
-        Assert.False(BackdoorDetection.Of([[2, 3, 18, 4]], all, 2).IsDismissed);
+        Assert.True(BackdoorDetection.Of([[2, 3, 18, 4]], all, 2).IsDismissed);
+        Assert.False(BackdoorDetection.Of([[2, 3, 40, 4]], all, 2).IsDismissed);
     }
 
     [Fact]
@@ -129,7 +159,7 @@ public sealed class BackdoorDetectionTests
         Assert.True(found is { IsAllToAll: true, IsSettled: true });
         Assert.Equal([0, 1, 2, 3], found.Neurons);
         Assert.Equal(new NextReach(0.48, PerturbationKind.Sparse), found.ToNext);
-        Assert.Equal([0.4, 0.38, 0.35, 0.2], found.Reach.Select(r => r.Share));
+        Assert.Equal([0.4, 0.38, 0.35, 0.2], found.Reach.Select(r => Math.Round(r.Share, 12)));
     }
 
     [Fact]

@@ -89,7 +89,7 @@ public sealed class BalancedTests
         Assert.Equal([PurificationPhase.Unlearning, PurificationPhase.Search, PurificationPhase.Relearning], phases.Select(p => p.Phase).Distinct());
         var search = phases.Where(p => p.Phase == PurificationPhase.Search).ToArray();
         Assert.Equal(Enumerable.Range(1, search.Length), search.Select(p => p.Step));
-        Assert.All(search, p => Assert.Equal(search.Length, p.Steps));
+        Assert.Equal(search.Length, search[^1].Steps);
     }
 
     [Fact]
@@ -102,8 +102,8 @@ public sealed class BalancedTests
         Assert.Equal([0], report.SuspiciousNeurons);
         Assert.All(report.Detection.Reach, r => Assert.Equal(PerturbationKind.Sparse, r.Kind));
         var searches = steps.Where(s => s.Phase == PurificationPhase.Search).GroupBy(s => s.Epoch).Select(kind => (kind.Key, kind.Max(s => s.Steps))).ToArray();
-        Assert.Equal([(1, 177), (2, 56), (3, 12)], searches);
-        Assert.InRange(report.Perturbations, 3, 8);
+        Assert.Equal([(1, 2), (2, 225), (3, 56), (4, 12)], searches);
+        Assert.InRange(report.Perturbations, 8, 15);
         Assert.Equal((0.5f, 0f), (report.PerturbedShare, report.DisplacedShare));
     }
 
@@ -134,9 +134,8 @@ public sealed class BalancedTests
         Assert.Equal(Enumerable.Range(0, 8), report.Detection.Reach.Select(r => r.Class));
         Assert.False(report.Detection.IsBackdoored, $"confidence {report.Detection.Confidence}");
         Assert.Empty(report.SuspiciousNeurons);
-        Assert.Equal((4 * 4) + (4 * 2), report.Perturbations);
-        Assert.Equal(0.15f, report.PerturbedShare, 1e-6f);
-        Assert.Contains(report.Warnings, w => w.Contains("hardened against sparse perturbations toward any class. No backdoor is known to have been removed", StringComparison.Ordinal));
+        Assert.Equal((0, 0f), (report.Perturbations, report.PerturbedShare));
+        Assert.Contains(report.Warnings, w => w.Contains("the model was only fine-tuned on the clean samples. No backdoor is known to have been removed", StringComparison.Ordinal));
         Assert.Equal(1, report.AccuracyBefore);
         Assert.InRange(report.AccuracyAfter, 0.9, 1);
     }

@@ -152,6 +152,23 @@ internal static class ModelVariants
     public static OnnxModel WithTriggerToTheNextClass(OnnxModel model, float[] picture, float usual = 4f, float strength = 1f) => WithPictureTrigger(
         model, picture, usual, 0.05f, (builder, clean) => strength * builder.Op("Gather", [clean, builder.Ints(9, 0, 1, 2, 3, 4, 5, 6, 7, 8)], ("axis", 1L)));
 
+    /// <summary>With a backdoor that no training made: the more the values of an image differ from the mean of their neighbourhood, the larger is the logit of a class.</summary>
+    public static OnnxModel WithNoiseTrigger(OnnxModel model, int target)
+    {
+        var onTarget = new float[10];
+        onTarget[target] = 100f;
+        var copy = model.Clone();
+        var graph = copy.Proto.Graph;
+        var output = graph.Output[0].Name;
+        graph.Node.Single(n => n.Output.Contains(output)).Output[0] = "clean_logits";
+        var builder = new GraphBuilder(graph);
+        var image = builder[graph.Input[0].Name];
+        var rough = builder.Op("Abs", [image - builder.Op("AveragePool", [image], ("kernel_shape", new long[] { 3, 3 }), ("pads", new long[] { 1, 1, 1, 1 }))]);
+        var trigger = builder.Op("Relu", [builder.Op("ReduceMean", [builder.Op("Flatten", [rough])], ("axes", new long[] { 1 })) - builder.Floats([0.2f], 1)]);
+        builder.Assign(output, "Add", [builder["clean_logits"], trigger * builder.Floats(onTarget, 1, 10)]);
+        return copy;
+    }
+
     private static OnnxModel WithPictureTrigger(OnnxModel model, float[] picture, float usual, float slopeBelow, Func<GraphBuilder, Value, Value> effect)
     {
         var copy = model.Clone();

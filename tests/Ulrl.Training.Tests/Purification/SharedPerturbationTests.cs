@@ -36,15 +36,15 @@ public sealed class SharedPerturbationTests
         Assert.Equal(8, ends[0]);
         Assert.Equal(4, ends.Count(levels => levels == 8));
         Assert.Equal(6, ends.Count(levels => levels == 4));
-        var least = Found.Value.Where(path => path.Success.Count == 8).Min(path => path.Success.Skip(2).Take(2).Average());
-        Assert.All(Found.Value.Where(path => path.Success.Count == 4), path => Assert.InRange(path.Success.TakeLast(2).Average(), 0, least));
+        var least = Found.Value.Where(path => path.Success.Count == 8).Min(path => path.Success[3]);
+        Assert.All(Found.Value.Where(path => path.Success.Count == 4), path => Assert.InRange(path.Success[3], 0, least));
     }
 
     [Fact]
     public void Snapshots_have_few_pixels_and_change_no_sample_by_more_than_its_range()
     {
         var clean = Example.Clean();
-        Assert.All(Found.Value, path => Assert.Equal(path.Success.Count == 8 ? [512, 128, 40, 16] : [512, 128], path.Snapshots.Select(s => s.Size)));
+        Assert.All(Found.Value, path => Assert.Equal(path.Success.Count == 8 ? [512, 128, 40, 24, 16] : [512, 128], path.Snapshots.Select(s => s.Size)));
         foreach (var snapshot in Found.Value.SelectMany(path => path.Snapshots))
         {
             Assert.InRange(Enumerable.Range(0, 1024).Count(p => Enumerable.Range(0, 3).Any(c => snapshot.Values[(c * 1024) + p] != 0)), 1, snapshot.Size);
@@ -101,9 +101,9 @@ public sealed class SharedPerturbationTests
 
         var snapshots = search.Search(PerturbationKind.Sparse, [PerturbationGoal.To(1)])[0].Snapshots;
 
-        Assert.Equal([6, 2, 1, 1], snapshots.Select(s => s.Size));
+        Assert.Equal([6, 2, 1, 1, 1], snapshots.Select(s => s.Size));
         Assert.All(snapshots, s => Assert.InRange(s.Values.Count(v => v != 0), 1, s.Size));
-        var largest = 5 * Math.Pow(12 / 5.0, 1 / 7.0) * search.Range.Deviation * Math.Sqrt(12 / 3072.0);
+        var largest = 5 * Math.Pow(20 / 5.0, 1 / 7.0) * search.Range.Deviation * Math.Sqrt(12 / 3072.0);
         Assert.InRange(TensorPrimitives.Norm<float>(snapshots[0].Values), 0.5 * largest, largest + 1e-5);
         Assert.NotEqual(snapshots[0].Values, seeded.Search(PerturbationKind.Sparse, [PerturbationGoal.To(1)])[0].Snapshots[0].Values);
     }
@@ -114,9 +114,12 @@ public sealed class SharedPerturbationTests
         var reported = new List<(int Done, int Of)>();
         using var search = OfVectors(seed: 0);
 
-        search.Search(PerturbationKind.Sparse, [PerturbationGoal.To(2), PerturbationGoal.To(0)], (done, of) => reported.Add((done, of)));
+        search.Search(PerturbationKind.Sparse, [PerturbationGoal.To(2), PerturbationGoal.To(0)], progress: (done, of) => reported.Add((done, of)));
 
-        Assert.Equal(Enumerable.Range(1, 48).Select(done => (done, 48)), reported);
+        Assert.Equal(Enumerable.Range(1, reported.Count), reported.Select(r => r.Done));
+        Assert.Equal(72, reported[0].Of);
+        Assert.Equal(reported.Count, reported[^1].Of);
+        Assert.Equal(reported.Select(r => r.Of).Order(), reported.Select(r => r.Of));
     }
 
     [Fact]
@@ -230,14 +233,14 @@ public sealed class SharedPerturbationTests
         using var without = Search(Example.Model(), Example.Clean());
         var steps = new List<(int Done, int Of)>();
 
-        var path = search.Search(PerturbationKind.Sparse, [PerturbationGoal.Next], (done, of) => steps.Add((done, of)))[0];
+        var path = search.Search(PerturbationKind.Sparse, [PerturbationGoal.Next], progress: (done, of) => steps.Add((done, of)))[0];
         var none = without.Search(PerturbationKind.Sparse, [PerturbationGoal.Next])[0];
 
         Assert.Equal(PerturbationGoal.Next, path.Goal);
         Assert.InRange(path.Reach, 0.4, 1);
         Assert.Equal((8, 3), (path.Success.Count, none.Success.Count));
         Assert.InRange(none.Reach, 0, 0.1);
-        Assert.Equal([.. Enumerable.Range(1, 9).Select(done => (done, 9)), .. Enumerable.Range(10, 15).Select(done => (done, 24))], steps);
+        Assert.Equal([.. Enumerable.Range(1, 9).Select(done => (done, 9)), .. Enumerable.Range(10, 27).Select(done => (done, 36))], steps);
     }
 
     [Fact]
@@ -248,6 +251,56 @@ public sealed class SharedPerturbationTests
         var levels = search.Search(PerturbationKind.Smooth, [.. Enumerable.Range(0, 5).Select(PerturbationGoal.To)]).Select(p => p.Success.Count);
 
         Assert.Equal([8, 12, 12, 12, 12], levels.Order());
+    }
+
+    [Fact]
+    public void Noise_leads_where_it_is_taken_for_the_trigger_and_nowhere_else()
+    {
+        using var search = Search(ModelVariants.WithNoiseTrigger(Example.Model(), 4), Example.Clean());
+        using var without = Search(Example.Model(), Example.Clean());
+        using var again = Search(Example.Model(), Example.Clean());
+        PerturbationGoal[] goals = [.. Enumerable.Range(0, 10).Select(PerturbationGoal.To), PerturbationGoal.Next];
+        var steps = new List<(int Done, int Of)>();
+
+        var found = search.Search(PerturbationKind.Noise, goals, progress: (done, of) => steps.Add((done, of)));
+        var none = without.Search(PerturbationKind.Noise, goals);
+
+        Assert.Equal(goals, found.Select(p => p.Goal));
+        Assert.InRange(found[4].Reach, 0.9, 1);
+        Assert.All(found.Where(p => p.Goal.Class != 4), p => Assert.InRange(p.Reach, 0, 0.1));
+        Assert.All(none, p => Assert.InRange(p.Reach, 0, 0.5));
+        Assert.Equal([(1, 2), (2, 2)], steps);
+        var lengths = found[4].Snapshots.Select(p => TensorPrimitives.Norm<float>(p.Values) / search.Range.LengthScale).ToArray();
+        Assert.All(lengths.Take(4), length => Assert.Equal(16, length, 1e-3));
+        Assert.All(lengths.Skip(4), length => Assert.Equal(22, length, 1e-3));
+        Assert.Equal(none[0].Snapshots.SelectMany(p => p.Values), again.Search(PerturbationKind.Noise, [PerturbationGoal.To(7)])[0].Snapshots.SelectMany(p => p.Values));
+    }
+
+    [Fact]
+    public void Where_no_class_leads_clearly_all_are_followed_and_the_foremost_searched_again()
+    {
+        var (model, clean) = VectorClassifier.Create(classes: 6, samplesPerClass: 12);
+        using var search = new SharedPerturbationSearch(model, null, 6, clean, new Evaluator(model, threads: 1), TrainingEngine.OnnxRuntime, Device.Cpu, 1, 0);
+
+        var found = search.Search(PerturbationKind.Sparse, [.. Enumerable.Range(0, 6).Select(PerturbationGoal.To)]);
+        var order = found.Take(6).OrderByDescending(p => p.Reach).ToArray();
+
+        Assert.InRange(order[0].Reach - order[1].Reach, 0, 0.4);
+        Assert.All(found, p => Assert.Equal((8, true), (p.Success.Count, p.IsComplete)));
+        Assert.Equal(6 + (2 * 3), found.Count);
+        Assert.Equal([.. order.Take(3).Select(p => p.Goal), .. order.Take(3).Select(p => p.Goal)], found.Skip(6).Select(p => p.Goal));
+        Assert.NotEqual(found[6].Snapshots[0].Values, found[9].Snapshots[0].Values);
+    }
+
+    [Fact]
+    public void Long_perturbations_lead_further()
+    {
+        using var search = Search(Example.Model(), Example.Clean());
+
+        var path = search.Search(PerturbationKind.Sparse, [PerturbationGoal.To(4)], isLong: true)[0];
+
+        Assert.InRange(path.Reach, Found.Value[4].Reach, 1);
+        Assert.InRange(TensorPrimitives.Norm<float>(path.Snapshots[0].Values) / search.Range.LengthScale, 12, 24);
     }
 
     [Fact]
