@@ -20,6 +20,7 @@ internal sealed class RelearningPlanner(
 {
     // Toward one goal, by one kind.
     private const int MostPerturbations = 15;
+    private const int NoiseLengths = 2;
 
     // What one search finds of a patch in several places, or of a warp, is a part of it.
     private const int FurtherDraws = 2;
@@ -107,7 +108,7 @@ internal sealed class RelearningPlanner(
 
             if (leading.Count == 0) displaced = 1f;
             else if (leading.Any(p => p.Kind == PerturbationKind.Warp)) displaced = Math.Max(displaced, DisplacedBesideWarps);
-            var carried = leading.Count > 0 ? leading.GroupBy(p => p.Kind).SelectMany(kind => Spread([.. kind])) : found;
+            var carried = leading.Count > 0 ? leading.GroupBy(p => p.Kind).SelectMany(Chosen) : found;
             perturbations.AddRange(carried.Select(p => (PerturbationGoal.To(neuron), p)));
         }
 
@@ -128,6 +129,10 @@ internal sealed class RelearningPlanner(
 
     private IReadOnlyList<SharedPerturbation> Search(PerturbationKind kind, int neuron, int draw, bool isLong = false) =>
         [.. search!.Search(kind, [PerturbationGoal.To(neuron)], draw, isLong, progress(kind), cancellation).SelectMany(p => p.Snapshots)];
+
+    // Noise of the lengths that just suffice; more costs clean accuracy.
+    private static IEnumerable<SharedPerturbation> Chosen(IGrouping<PerturbationKind, SharedPerturbation> leading) =>
+        leading.Key == PerturbationKind.Noise ? leading.Take(NoiseLengths * NoiseSearch.Patterns) : Spread([.. leading]);
 
     // The first and the last, and some in between: the first ones are short, the last ones strong.
     private static IEnumerable<SharedPerturbation> Spread(IReadOnlyList<SharedPerturbation> found)

@@ -37,17 +37,6 @@ internal sealed class SharedPerturbationSearch : IDisposable
     private const int KindsOfStreams = 5;
     private const int NextStream = KindStreams - 1;
 
-    private static readonly double[] Shares = [1, 1 / 2.0, 1 / 4.0, 1 / 8.0, 1 / 16.0, 40 / 1024.0, 24 / 1024.0, 16 / 1024.0];
-
-    private static readonly Dictionary<PerturbationKind, Schedule> Schedules = new()
-    {
-        [PerturbationKind.Sparse] = new(5, 20, Shares, [1, 3, 5, 6, 7]) { FirstFinal = 4, FinalSteps = 6, Measured = [3, 5, 6, 7], ClearLead = 0.4 },
-        [PerturbationKind.Smooth] = new(6, 20, Shares, [0, 1, 2, 3, 4, 5, 6, 7, 11]) { FirstFinal = 8, Refined = 4 },
-        [PerturbationKind.Warp] = new(0.6, 1.5, [1, 1, 1, 1], [0, 1, 2, 3]) { FirstFinal = 2 },
-    };
-
-    private static readonly Schedule LongSparse = new(20, 30, Shares, [3, 5, 6, 7]) { FirstFinal = 4, FinalSteps = 6, Measured = [3, 5, 6, 7] };
-
     private readonly LabeledSamples clean;
     private readonly int classes;
     private readonly int seed;
@@ -84,7 +73,9 @@ internal sealed class SharedPerturbationSearch : IDisposable
     public SampleRange Range { get; }
 
     /// <summary>Kinds of perturbations that samples of this shape can have.</summary>
-    public IReadOnlyList<PerturbationKind> Kinds => Range.IsPicture ? [PerturbationKind.Noise, .. Schedules.Keys] : [PerturbationKind.Sparse];
+    public IReadOnlyList<PerturbationKind> Kinds => Range.IsPicture
+        ? [PerturbationKind.Noise, PerturbationKind.Sparse, PerturbationKind.Smooth, PerturbationKind.Warp]
+        : [PerturbationKind.Sparse];
 
     /// <summary>Searches toward several goals. What is found toward one depends on the seed, and on the others only in how far it is followed.</summary>
     /// <param name="kind">One of <see cref="Kinds"/>.</param>
@@ -104,7 +95,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
     {
         if (kind == PerturbationKind.Noise) return new NoiseSearch(clean, classes, Range, given, seed).Search(goals, draw, progress, cancellation);
         var counter = new StepCounter(progress);
-        var schedule = isLong && kind == PerturbationKind.Sparse ? LongSparse : Schedules[kind];
+        var schedule = SharedPerturbationSchedule.Of(kind, isLong);
         var found = Search(kind, schedule, goals, draw, counter, cancellation);
         if (draw > 0 || schedule.ClearLead is null) return found;
         PerturbationGoal[] foremost = [.. found.Where(p => p is { IsComplete: true, Goal.Class: not null }).OrderByDescending(p => p.Reach).Select(p => p.Goal).Take(Redrawn)];
@@ -113,12 +104,12 @@ internal sealed class SharedPerturbationSearch : IDisposable
     }
 
     private SharedPerturbationPath[] Search(
-        PerturbationKind kind, Schedule schedule, IReadOnlyList<PerturbationGoal> goals, int draw, StepCounter counter, CancellationToken cancellation)
+        PerturbationKind kind, SharedPerturbationSchedule schedule, IReadOnlyList<PerturbationGoal> goals, int draw, StepCounter counter, CancellationToken cancellation)
     {
         Candidate[] all = [.. goals.Select(goal => new Candidate(SharedPerturbationDescent.Begin(kind, goal, clean, Range, classes, Random(kind, goal, draw))))];
         Candidate[] toClass = [.. all.Where(c => c.Descent.Goal.Class is not null)];
         ArgumentOutOfRangeException.ThrowIfGreaterThan(toClass.Length, MostClasses);
-        var probed = Math.Min(ProbedLevels, schedule.Shares.Length);
+        var probed = Math.Min(ProbedLevels, schedule.Shares.Count);
         counter.Expect(toClass.Length * schedule.Steps(0, schedule.FirstFinal));
         counter.Expect(Math.Min(toClass.Length, Finalists) * schedule.Steps(schedule.FirstFinal, schedule.Levels));
         counter.Expect((all.Length - toClass.Length) * schedule.Steps(0, probed));
@@ -171,24 +162,24 @@ internal sealed class SharedPerturbationSearch : IDisposable
     private Random Random(PerturbationKind kind, PerturbationGoal goal, int draw) =>
         RandomStream.Create(seed, Stream, (((draw * KindsOfStreams) + (int)kind) * KindStreams) + (goal.Class ?? NextStream));
 
-    private static SharedPerturbationPath Path(Candidate candidate, PerturbationKind kind, Schedule schedule) =>
+    private static SharedPerturbationPath Path(Candidate candidate, PerturbationKind kind, SharedPerturbationSchedule schedule) =>
         new(kind, candidate.Descent.Goal, candidate.Success, candidate.Snapshots) { IsComplete = candidate.Success.Count == schedule.Levels };
 
     // Whether the best is far ahead of the second.
-    private static bool IsClear(Schedule schedule, IEnumerable<SharedPerturbationPath> paths)
+    private static bool IsClear(SharedPerturbationSchedule schedule, IEnumerable<SharedPerturbationPath> paths)
     {
         double[] order = [.. paths.Where(p => p is { IsComplete: true, Goal.Class: not null }).Select(p => p.Reach).OrderDescending().Take(2)];
         return order.Length == 2 && order[0] - order[1] >= schedule.ClearLead;
     }
 
     // A level that is measured ranks by itself; of others two are less chance than one.
-    private static Candidate[] Foremost(IEnumerable<Candidate> candidates, Schedule schedule)
+    private static Candidate[] Foremost(IEnumerable<Candidate> candidates, SharedPerturbationSchedule schedule)
     {
         var ranking = schedule.Measured.Contains(schedule.FirstFinal - 1) ? 1 : 2;
         return [.. candidates.OrderByDescending(c => c.Success.TakeLast(ranking).Average()).ThenByDescending(c => c.Success.Average()).Take(Finalists)];
     }
 
-    private void Follow(Candidate candidate, PerturbationKind kind, Schedule schedule, int first, int end, StepCounter counter, CancellationToken cancellation)
+    private void Follow(Candidate candidate, PerturbationKind kind, SharedPerturbationSchedule schedule, int first, int end, StepCounter counter, CancellationToken cancellation)
     {
         var scale = kind == PerturbationKind.Warp ? FieldScale : Range.LengthScale;
         for (var level = first; level < end; level++)
@@ -200,7 +191,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
                 counter.Count();
             }
 
-            if (level < schedule.Shares.Length && schedule.Shares[level] < 1) candidate.Descent.Keep(schedule.Shares[level]);
+            if (level < schedule.Shares.Count && schedule.Shares[level] < 1) candidate.Descent.Keep(schedule.Shares[level]);
             if (schedule.Measured.Contains(level)) success = Measure(candidate.Descent, cancellation);
             candidate.Success.Add(success);
             if (schedule.Snapshots.Contains(level)) candidate.Snapshots.Add(candidate.Descent.Snapshot(success));
@@ -219,33 +210,6 @@ internal sealed class SharedPerturbationSearch : IDisposable
 
     // A warp moves every pixel by a share of the image's side.
     private double FieldScale => (double)clean.SampleShape[1] * clean.SampleShape[2] / ReferenceSide;
-
-    // Lengths at the first and last level (between them geometrically), share of positions or frequencies per level, the levels that are kept as snapshots. All
-    // classes go through the levels before the first final one, then only the foremost go on. At some levels success is measured after them instead of on their last batch. Where none of the
-    // foremost leads clearly, the others follow, too. Further levels refine
-    // what is left with more steps: at first few samples may follow, and then nearly all at once. The length of a warp is the mean way of a pixel.
-    private sealed record Schedule(double FirstRadius, double LastRadius, double[] Shares, int[] Snapshots)
-    {
-        private const int LevelSteps = 3;
-        private const int RefiningSteps = 8;
-
-        public required int FirstFinal { get; init; }
-
-        public int FinalSteps { get; init; } = LevelSteps;
-
-        public int Refined { get; init; }
-
-        public int[] Measured { get; init; } = [];
-
-        public double? ClearLead { get; init; }
-
-        public int Levels => Shares.Length + Refined;
-
-        public int Steps(int first, int end) =>
-            Enumerable.Range(first, end - first).Sum(level => level >= Shares.Length ? RefiningSteps : level >= FirstFinal ? FinalSteps : LevelSteps);
-
-        public double Radius(int level) => FirstRadius * Math.Pow(LastRadius / FirstRadius, Math.Min((double)level / (Shares.Length - 1), 1));
-    }
 
     // A goal and what was found toward it so far.
     private sealed record Candidate(SharedPerturbationDescent Descent)
