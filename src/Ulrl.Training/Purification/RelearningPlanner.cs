@@ -28,7 +28,7 @@ internal sealed class RelearningPlanner(
 
     // Where nothing is suspicious, the network is hardened against sparse perturbations that lead such a share of the samples; more of them, or a larger share of the perturbed samples, cost clean accuracy.
     private const int HardenedLevels = 3;
-    private const double LeastHardened = 0.5;
+    private const double LeastHardened = 0.6;
     private const float HardenedShare = 0.6f;
 
     // Displacements are drawn up to this share of what unlearning changed; above it the suspicious class is given up.
