@@ -79,7 +79,7 @@ public sealed record PurificationOptions
 
     /// <summary>
     /// Share of the relearning steps that are taken at weights displaced toward where unlearning led, where no perturbation leads half of the samples
-    /// to a suspicious class; 0.6 of it where only warps do. Default 0.3, 0 for none as published.
+    /// to a suspicious class. Default 0.3, 0 for none as published.
     /// </summary>
     public float DisplacedShare { get; init; } = 0.3f;
 

@@ -34,9 +34,6 @@ internal sealed class RelearningPlanner(
     // Displacements are drawn up to this share of what unlearning changed; above it the suspicious class is given up.
     private const float LargestDisplacement = 0.38f;
 
-    // Share of the displaced steps beside warps that lead; with all of them the class loses more than the attack.
-    private const float DisplacedBesideWarps = 0.6f;
-
     // Share of the samples that are replaced by such of suspicious classes while weights are displaced.
     private const float RepeatedShare = 0.25f;
 
@@ -53,7 +50,7 @@ internal sealed class RelearningPlanner(
         if (options.PerturbedShare == 0 && options.MixedShare == 0 && options.DisplacedShare == 0) return null;
         int? withheld = detection is { IsAllToAll: false, Withheld: { Certainty: >= 0.5 } certain } && !suspicious.Contains(certain.Class) ? certain.Class : null;
         var isHardened = suspicious.Length == 0 && withheld is null;
-        var (perturbations, displaced) = detection.IsAllToAll ? (ToNext(), 0f) : isHardened ? (Hardening(), 0f) : TowardAll(suspicious);
+        var (perturbations, displaces) = detection.IsAllToAll ? (ToNext(), false) : isHardened ? (Hardening(), false) : TowardAll(suspicious);
         if (withheld is { } neuron) perturbations = perturbations.Concat(Withheld(neuron));
         return new RelearningPlan
         {
@@ -62,9 +59,9 @@ internal sealed class RelearningPlanner(
             Range = search?.Range ?? new SampleRange(clean),
             PerturbedShare = isHardened ? HardenedShare * options.PerturbedShare : options.PerturbedShare,
             MixedShare = options.DistillationWeight > 0 ? options.MixedShare : 0f,
-            DisplacedShare = displaced * options.DisplacedShare,
+            DisplacedShare = displaces ? options.DisplacedShare : 0f,
             LargestDisplacement = LargestDisplacement,
-            RepeatedShare = displaced * RepeatedShare,
+            RepeatedShare = displaces ? RepeatedShare : 0f,
             PlainFrom = options.RelearningEpochs - (int)Math.Ceiling(PlainShare * options.RelearningEpochs),
         };
     }
@@ -89,12 +86,11 @@ internal sealed class RelearningPlanner(
         return Spread([.. best.Where(p => 2 * p.Success >= most)]).Select(p => (PerturbationGoal.Next, p));
     }
 
-    // Those that lead to a suspicious class; where none does, all that were found. Steps at displaced weights stand for what the search has not found, or, of a
-    // warp, not to the full.
-    private (IEnumerable<(PerturbationGoal Goal, SharedPerturbation Perturbation)> Perturbations, float Displaced) TowardAll(int[] suspicious)
+    // Those that lead to a suspicious class; where none does, all that were found. Steps at displaced weights stand for what the search has not found.
+    private (IEnumerable<(PerturbationGoal Goal, SharedPerturbation Perturbation)> Perturbations, bool Displaces) TowardAll(int[] suspicious)
     {
         var perturbations = new List<(PerturbationGoal, SharedPerturbation)>();
-        var displaced = 0f;
+        var displaces = false;
         foreach (var neuron in suspicious)
         {
             var found = Found(neuron).ToList();
@@ -106,13 +102,12 @@ internal sealed class RelearningPlanner(
                 leading.AddRange(further.Where(p => Leads(neuron, p)));
             }
 
-            if (leading.Count == 0) displaced = 1f;
-            else if (leading.Any(p => p.Kind == PerturbationKind.Warp)) displaced = Math.Max(displaced, DisplacedBesideWarps);
+            displaces |= leading.Count == 0;
             var carried = leading.Count > 0 ? leading.GroupBy(p => p.Kind).SelectMany(Chosen) : found;
             perturbations.AddRange(carried.Select(p => (PerturbationGoal.To(neuron), p)));
         }
 
-        return (perturbations, displaced);
+        return (perturbations, displaces);
     }
 
     private bool Leads(int neuron, SharedPerturbation perturbation) => search!.Leads(neuron, perturbation, cancellation);
