@@ -26,7 +26,7 @@ internal sealed class NoiseSearch(LabeledSamples clean, int classes, SampleRange
 
     private readonly LabeledSamples measured = clean.Count <= MostMeasured
         ? clean
-        : clean.Subset([.. Enumerable.Range(0, MostMeasured).Select(i => (int)((long)i * clean.Count / MostMeasured))]);
+        : clean.Subset(SharedPerturbationDescent.Spread([.. Enumerable.Range(0, clean.Count)], MostMeasured));
 
     /// <summary>Measures where noise leads.</summary>
     /// <param name="goals">Classes, and <see cref="PerturbationGoal.Next"/>.</param>
@@ -39,6 +39,8 @@ internal sealed class NoiseSearch(LabeledSamples clean, int classes, SampleRange
     public IReadOnlyList<SharedPerturbationPath> Search(
         IReadOnlyList<PerturbationGoal> goals, int draw, Action<int, int>? progress, CancellationToken cancellation)
     {
+        // Refuses classes that all samples are of.
+        foreach (var goal in goals.Where(g => g.Class is not null)) _ = SharedPerturbationDescent.Others(measured, goal.Class!.Value);
         var random = RandomStream.Create(seed, Stream, draw);
         var success = goals.Select(_ => new List<double>()).ToArray();
         var found = goals.Select(_ => new List<SharedPerturbation>()).ToArray();
@@ -48,7 +50,7 @@ internal sealed class NoiseSearch(LabeledSamples clean, int classes, SampleRange
             var predictions = Predictions(patterns[0], cancellation);
             for (var g = 0; g < goals.Count; g++)
             {
-                success[g].Add(Share(predictions, goals[g]));
+                success[g].Add(goals[g].Share(predictions, measured.Labels, classes));
                 found[g].AddRange(patterns.Select(p => new SharedPerturbation(PerturbationKind.Noise, p, p.Length, success[g][^1])));
             }
 
@@ -63,12 +65,6 @@ internal sealed class NoiseSearch(LabeledSamples clean, int classes, SampleRange
         var samples = measured.Subset([.. Enumerable.Range(0, measured.Count)]);
         new SharedPerturbation(PerturbationKind.Noise, pattern, 0, 0).ApplyToAll(samples, range);
         return given.EvaluateClean(samples, cancellation).Predictions;
-    }
-
-    private double Share(IReadOnlyList<int> predictions, PerturbationGoal goal)
-    {
-        var led = goal.Class is { } target ? SharedPerturbationDescent.Others(measured, target) : [.. Enumerable.Range(0, measured.Count)];
-        return (double)led.Count(i => predictions[i] == goal.Of(measured.Labels[i], classes)) / led.Length;
     }
 
     private float[] Pattern(Random random, double length)

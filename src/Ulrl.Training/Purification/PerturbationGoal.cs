@@ -19,4 +19,21 @@ internal readonly record struct PerturbationGoal(int? Class)
     /// <param name="label">Its own.</param>
     /// <param name="classes">Number of classes.</param>
     public int Of(int label, int classes) => Class ?? ((label + 1) % classes);
+
+    /// <summary>Share of the samples that are to be led which a model sends there, from 0 to 1; NaN where there are none.</summary>
+    /// <param name="predictions">What the model makes of the perturbed samples.</param>
+    /// <param name="labels">Their own classes.</param>
+    /// <param name="classes">Number of classes.</param>
+    public double Share(IReadOnlyList<int> predictions, IReadOnlyList<int> labels, int classes)
+    {
+        var (reached, led) = (0, 0);
+        for (var i = 0; i < predictions.Count; i++)
+        {
+            if (!Concerns(labels[i])) continue;
+            led++;
+            if (predictions[i] == Of(labels[i], classes)) reached++;
+        }
+
+        return (double)reached / led;
+    }
 }

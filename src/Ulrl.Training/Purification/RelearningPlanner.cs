@@ -23,7 +23,6 @@ internal sealed class RelearningPlanner(
     private const int NoiseLengths = 2;
 
     // What one search finds of a patch in several places, or of a warp, is a part of it.
-    private const int FurtherDraws = 2;
     private static readonly PerturbationKind[] FurtherKinds = [PerturbationKind.Sparse, PerturbationKind.Warp];
 
     // Where nothing is suspicious, the network is hardened against sparse perturbations that lead such a share of the samples; more of them, or a larger share of the perturbed samples, cost clean accuracy.
@@ -75,7 +74,7 @@ internal sealed class RelearningPlanner(
     private IEnumerable<(PerturbationGoal Goal, SharedPerturbation Perturbation)> Withheld(int neuron)
     {
         if (search is null || !SharedPerturbationDescent.HasOthers(clean, neuron)) return [];
-        return Enumerable.Range(0, 1 + FurtherDraws).SelectMany(draw => Search(PerturbationKind.Sparse, neuron, draw, isLong: true)).Select(p => (PerturbationGoal.To(neuron), p));
+        return Enumerable.Range(0, 1 + SharedPerturbationSearch.FurtherDraws).SelectMany(draw => Search(PerturbationKind.Sparse, neuron, draw, isLong: true)).Select(p => (PerturbationGoal.To(neuron), p));
     }
 
     // From every class to the next: those of the kind that leads best, but for the ones that lead less than half as well.
@@ -97,7 +96,7 @@ internal sealed class RelearningPlanner(
             var leading = found.Where(p => Leads(neuron, p)).ToList();
             foreach (var kind in FurtherKinds.Where(kind => found.Any(p => p.Kind == kind) && paths.Count(p => p.Kind == kind && p.Goal.Class == neuron) <= 1 && (leading.Count == 0 || leading.Any(p => p.Kind == kind))).ToArray())
             {
-                var further = Enumerable.Range(1, FurtherDraws).SelectMany(draw => Search(kind, neuron, draw)).ToArray();
+                var further = Enumerable.Range(1, SharedPerturbationSearch.FurtherDraws).SelectMany(draw => Search(kind, neuron, draw)).ToArray();
                 found.AddRange(further);
                 leading.AddRange(further.Where(p => Leads(neuron, p)));
             }

@@ -78,7 +78,13 @@ internal abstract class SharedPerturbationDescent
 
     /// <summary>Samples that are to be led, spread over all of them.</summary>
     /// <param name="most">How many at most.</param>
-    public int[] Led(int most) => led.Length <= most ? led : [.. Enumerable.Range(0, most).Select(i => led[(int)((long)i * led.Length / most)])];
+    public int[] Led(int most) => Spread(led, most);
+
+    /// <summary>Some of the samples, spread over all of them.</summary>
+    /// <param name="samples">Their numbers.</param>
+    /// <param name="most">How many at most.</param>
+    public static int[] Spread(int[] samples, int most) =>
+        samples.Length <= most ? samples : [.. Enumerable.Range(0, most).Select(i => samples[(int)((long)i * samples.Length / most)])];
 
     /// <summary>Takes one step.</summary>
     /// <param name="gradients">The model.</param>

@@ -15,6 +15,9 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <summary>Most classes that one search takes; of a model with more, the caller names candidates.</summary>
     public const int MostClasses = 20;
 
+    /// <summary>Further searches with other random numbers, where one is not enough.</summary>
+    public const int FurtherDraws = 2;
+
     private const int BatchSize = 32;
     private const int MeasuredAtOnce = 128;
     private const int MostMeasured = 200;
@@ -22,9 +25,8 @@ internal sealed class SharedPerturbationSearch : IDisposable
     // So many classes are followed to the end first.
     private const int Finalists = 4;
 
-    // Where none leads clearly, so many are searched again with so many other draws.
+    // Where none leads clearly, so many are searched again.
     private const int Redrawn = 3;
-    private const int FurtherDraws = 2;
 
     // From a class to the next no perturbation leads but a trigger; one that still leads so few samples after so many levels is given up.
     private const int ProbedLevels = 3;
@@ -202,10 +204,8 @@ internal sealed class SharedPerturbationSearch : IDisposable
     private double Measure(SharedPerturbationDescent descent, CancellationToken cancellation)
     {
         var samples = clean.Subset(descent.Led(MostMeasured));
-        var labels = samples.Labels;
         descent.Snapshot(0).ApplyToAll(samples, Range);
-        var predictions = given.EvaluateClean(samples, cancellation).Predictions;
-        return (double)Enumerable.Range(0, samples.Count).Count(i => predictions[i] == descent.Goal.Of(labels[i], classes)) / samples.Count;
+        return descent.Goal.Share(given.EvaluateClean(samples, cancellation).Predictions, samples.Labels, classes);
     }
 
     // A warp moves every pixel by a share of the image's side.
