@@ -36,6 +36,9 @@ public sealed record BackdoorDetection(
     // Noise, too, leads up to 0.4 of the samples to one class of clean models, the frogs of CIFAR-10, and hardly any to the others.
     private const double NoiseReach = 0.6;
 
+    // To so many samples' class a few pixels lead in no model without a patch, however far they lead to another: weak models take some for cars.
+    private const double SparseReach = 0.9;
+
     // Several targets, each with its trigger, are each reached by nearly all samples.
     private const double ReachOfSeveral = 0.9;
 
@@ -125,7 +128,9 @@ public sealed record BackdoorDetection(
     {
         var (lead, leaders) = LeadOf(reach, most);
         var excess = lead - (reach[0].Kind == PerturbationKind.Sparse ? SparseMiddle : ReachMiddle);
-        if (LeastReach(reach[0].Kind) is { } least) excess = Math.Min(excess, reach.Where(r => leaders.Contains(r.Class)).Min(r => r.Share) - least);
+        var least = reach.Where(r => leaders.Contains(r.Class)).Min(r => r.Share);
+        if (LeastReach(reach[0].Kind) is { } needed) excess = Math.Min(excess, least - needed);
+        if (reach[0].Kind == PerturbationKind.Sparse) excess = Math.Max(excess, least - SparseReach);
         return (Logistic(ReachSlope * excess), leaders);
     }
 

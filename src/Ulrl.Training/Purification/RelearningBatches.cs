@@ -15,7 +15,7 @@ internal sealed class RelearningBatches : IBatchSource
     private const float MostScale = 1.2f;
 
     // A warp that was found moves pixels less than one that was made.
-    private const float MostWarpScale = 1.5f;
+    private const float MostWarpScale = 2f;
 
     // A picture that is blended in takes contrast from the image. A smooth perturbation alone does not.
     private const float MostFading = 0.3f;
@@ -27,6 +27,9 @@ internal sealed class RelearningBatches : IBatchSource
     private readonly int seed;
     private readonly int stream;
     private readonly int[] target;
+
+    // Sum of the weights of the perturbations up to each.
+    private readonly double[] weights;
     private readonly float[] given;
     private readonly List<int> mixed = [];
     private readonly List<int> perturbed = [];
@@ -48,6 +51,8 @@ internal sealed class RelearningBatches : IBatchSource
         this.stream = stream;
         mixer = new SampleMixer(clean.SampleShape);
         target = [.. Enumerable.Range(0, clean.Count).Where(i => plan.Displaces && plan.Suspicious.Contains(clean.Labels[i]))];
+        weights = new double[plan.Perturbations.Count];
+        for (var i = 0; i < weights.Length; i++) weights[i] = plan.Perturbations[i].Weight + (i > 0 ? weights[i - 1] : 0);
         given = GC.AllocateUninitializedArray<float>(checked(batchSize * clean.SampleLength));
         random = RandomStream.Create(seed, stream, 0);
     }
@@ -87,9 +92,10 @@ internal sealed class RelearningBatches : IBatchSource
     // A perturbation means nothing to a sample that is of its class already.
     private void Perturb(Span<float> sample, long label)
     {
-        var (index, strength) = (random.Next(Math.Max(plan.Perturbations.Count, 1)), random.NextSingle());
-        if (isPlain || plan.Perturbations.Count == 0 || !plan.Perturbations[index].Goal.Concerns(label)) return;
-        var perturbation = plan.Perturbations[index].Perturbation;
+        var (choice, strength) = (random.NextDouble(), random.NextSingle());
+        if (isPlain || weights.Length == 0) return;
+        var (goal, perturbation, _) = plan.Perturbations[Array.FindIndex(weights, sum => choice * weights[^1] < sum)];
+        if (!goal.Concerns(label)) return;
         if (perturbation.Kind == PerturbationKind.Smooth) Fade(sample, MostFading * random.NextSingle());
         var most = perturbation.Kind == PerturbationKind.Warp ? MostWarpScale : MostScale;
         perturbation.Apply(sample, plan.Range, LeastScale + ((most - LeastScale) * strength));

@@ -6,8 +6,8 @@ internal sealed record RelearningPlan
     /// <summary>The suspicious classes.</summary>
     public required IReadOnlyList<int> Suspicious { get; init; }
 
-    /// <summary>Perturbations toward them, with the goal of each.</summary>
-    public required IReadOnlyList<(PerturbationGoal Goal, SharedPerturbation Perturbation)> Perturbations { get; init; }
+    /// <summary>Perturbations toward them.</summary>
+    public required IReadOnlyList<PlannedPerturbation> Perturbations { get; init; }
 
     /// <summary>Applies them.</summary>
     public required SampleRange Range { get; init; }

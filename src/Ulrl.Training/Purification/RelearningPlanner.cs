@@ -19,11 +19,10 @@ internal sealed class RelearningPlanner(
     CancellationToken cancellation)
 {
     // Toward one goal, by one kind.
-    private const int MostPerturbations = 15;
+    private const int MostPerturbations = 20;
     private const int NoiseLengths = 2;
 
-    // What one search finds of a patch in several places, or of a warp, is a part of it.
-    private static readonly PerturbationKind[] FurtherKinds = [PerturbationKind.Sparse, PerturbationKind.Warp];
+    private const int FurtherWarps = 4;
 
     // Where nothing is suspicious, the network is hardened against sparse perturbations that lead such a share of the samples; more of them, or a larger share of the perturbed samples, cost clean accuracy.
     private const int HardenedLevels = 3;
@@ -66,50 +65,73 @@ internal sealed class RelearningPlanner(
     }
 
     // Where nothing is suspicious: sparse ones that still lead some samples, to whichever class.
-    private IEnumerable<(PerturbationGoal Goal, SharedPerturbation Perturbation)> Hardening() =>
+    private IEnumerable<PlannedPerturbation> Hardening() =>
         paths.Where(p => p.Kind == PerturbationKind.Sparse && p.Goal.Class is not null)
-            .SelectMany(path => path.Snapshots.TakeLast(HardenedLevels).Where(p => p.Success >= LeastHardened).Select(p => (path.Goal, p)));
+            .SelectMany(path => path.Snapshots.TakeLast(HardenedLevels).Where(p => p.Success >= LeastHardened).Select(p => new PlannedPerturbation(path.Goal, p)));
 
     // A class that is withheld for certain, and to which nothing leads, has a trigger that is too large for the gradient at clean samples.
-    private IEnumerable<(PerturbationGoal Goal, SharedPerturbation Perturbation)> Withheld(int neuron)
+    private IEnumerable<PlannedPerturbation> Withheld(int neuron)
     {
         if (search is null || !SharedPerturbationDescent.HasOthers(clean, neuron)) return [];
-        return Enumerable.Range(0, 1 + SharedPerturbationSearch.FurtherDraws).SelectMany(draw => Search(PerturbationKind.Sparse, neuron, draw, isLong: true)).Select(p => (PerturbationGoal.To(neuron), p));
+        SharedPerturbation[] found = [.. Enumerable.Range(0, 1 + SharedPerturbationSearch.FurtherDraws).SelectMany(draw => Search(PerturbationKind.Sparse, neuron, draw, isLong: true))];
+        return found.Select(p => new PlannedPerturbation(PerturbationGoal.To(neuron), p, 1.0 / found.Length));
     }
 
     // From every class to the next: those of the kind that leads best, but for the ones that lead less than half as well.
-    private IEnumerable<(PerturbationGoal Goal, SharedPerturbation Perturbation)> ToNext()
+    private IEnumerable<PlannedPerturbation> ToNext()
     {
         var best = paths.Where(p => p.Goal.Class is null).MaxBy(p => p.Reach)!.Snapshots;
         var most = best.Max(p => p.Success);
-        return Spread([.. best.Where(p => 2 * p.Success >= most)]).Select(p => (PerturbationGoal.Next, p));
+        return Spread([.. best.Where(p => 2 * p.Success >= most)]).Select(p => new PlannedPerturbation(PerturbationGoal.Next, p));
     }
 
     // Those that lead to a suspicious class; where none does, all that were found. Steps at displaced weights stand for what the search has not found.
-    private (IEnumerable<(PerturbationGoal Goal, SharedPerturbation Perturbation)> Perturbations, bool Displaces) TowardAll(int[] suspicious)
+    private (IEnumerable<PlannedPerturbation> Perturbations, bool Displaces) TowardAll(int[] suspicious)
     {
-        var perturbations = new List<(PerturbationGoal, SharedPerturbation)>();
+        var perturbations = new List<PlannedPerturbation>();
         var displaces = false;
         foreach (var neuron in suspicious)
         {
-            var found = Found(neuron).ToList();
-            var leading = found.Where(p => Leads(neuron, p)).ToList();
-            foreach (var kind in FurtherKinds.Where(kind => found.Any(p => p.Kind == kind) && paths.Count(p => p.Kind == kind && p.Goal.Class == neuron) <= 1 && (leading.Count == 0 || leading.Any(p => p.Kind == kind))).ToArray())
-            {
-                var further = Enumerable.Range(1, SharedPerturbationSearch.FurtherDraws).SelectMany(draw => Search(kind, neuron, draw)).ToArray();
-                found.AddRange(further);
-                leading.AddRange(further.Where(p => Leads(neuron, p)));
-            }
-
-            displaces |= leading.Count == 0;
-            var carried = leading.Count > 0 ? leading.GroupBy(p => p.Kind).SelectMany(Chosen) : found;
-            perturbations.AddRange(carried.Select(p => (PerturbationGoal.To(neuron), p)));
+            Tried[] kinds = [.. Found(neuron).GroupBy(p => p.Kind).Select(kind => Try(neuron, kind.Key, [.. kind]))];
+            var isLed = kinds.Any(k => k.Leading.Length > 0);
+            kinds = [.. kinds.Select(k => IsSearchedFurther(neuron, k, isLed) ? Further(neuron, k) : k)];
+            displaces |= kinds.All(k => k.Leading.Length == 0);
+            perturbations.AddRange(Carried(PerturbationGoal.To(neuron), kinds));
         }
 
         return (perturbations, displaces);
     }
 
-    private bool Leads(int neuron, SharedPerturbation perturbation) => search!.Leads(neuron, perturbation, cancellation);
+    private Tried Try(int neuron, PerturbationKind kind, SharedPerturbation[] found) => new(kind, found, [.. found.Where(p => search!.Leads(neuron, p, cancellation))]);
+
+    private bool IsSearchedFurther(int neuron, Tried kind, bool isLed) =>
+        FurtherDraws(kind.Kind) > 0 && paths.Count(p => p.Kind == kind.Kind && p.Goal.Class == neuron) <= 1 && (!isLed || kind.Leading.Length > 0);
+
+    private Tried Further(int neuron, Tried kind)
+    {
+        var further = Try(neuron, kind.Kind, [.. Enumerable.Range(1, FurtherDraws(kind.Kind)).SelectMany(draw => Search(kind.Kind, neuron, draw, isLong: kind.Kind == PerturbationKind.Warp))]);
+        return new Tried(kind.Kind, [.. kind.Found, .. further.Found], [.. kind.Leading, .. further.Leading]);
+    }
+
+    // A kind of which more leads is nearer to the trigger, however many were found of others.
+    private static IEnumerable<PlannedPerturbation> Carried(PerturbationGoal goal, Tried[] kinds)
+    {
+        var total = kinds.Sum(k => k.LeadingShare);
+        if (total == 0) return kinds.SelectMany(k => k.Found).Select(p => new PlannedPerturbation(goal, p, 1.0 / kinds.Sum(k => k.Found.Length)));
+        return kinds.Where(k => k.Leading.Length > 0).SelectMany(k =>
+        {
+            var chosen = Chosen(k);
+            return chosen.Select(p => new PlannedPerturbation(goal, p, k.LeadingShare / total / chosen.Length));
+        });
+    }
+
+    // What one search finds of a patch in several places, or of a warp, is a part of it.
+    private static int FurtherDraws(PerturbationKind kind) => kind switch
+    {
+        PerturbationKind.Sparse => SharedPerturbationSearch.FurtherDraws,
+        PerturbationKind.Warp => FurtherWarps,
+        _ => 0,
+    };
 
     // What was not searched toward all classes is searched toward this one. Sinusoids lead to some classes of a clean model, too; they are carried only where they told the class.
     private IEnumerable<SharedPerturbation> Found(int neuron)
@@ -125,13 +147,19 @@ internal sealed class RelearningPlanner(
         [.. search!.Search(kind, [PerturbationGoal.To(neuron)], draw, isLong, progress(kind), cancellation).SelectMany(p => p.Snapshots)];
 
     // Noise of the lengths that just suffice; more costs clean accuracy.
-    private static IEnumerable<SharedPerturbation> Chosen(IGrouping<PerturbationKind, SharedPerturbation> leading) =>
-        leading.Key == PerturbationKind.Noise ? leading.Take(NoiseLengths * NoiseSearch.Patterns) : Spread([.. leading]);
+    private static SharedPerturbation[] Chosen(Tried kind) =>
+        kind.Kind == PerturbationKind.Noise ? [.. kind.Leading.Take(NoiseLengths * NoiseSearch.Patterns)] : Spread(kind.Leading);
 
     // The first and the last, and some in between: the first ones are short, the last ones strong.
-    private static IEnumerable<SharedPerturbation> Spread(IReadOnlyList<SharedPerturbation> found)
+    private static SharedPerturbation[] Spread(SharedPerturbation[] found)
     {
-        var count = Math.Min(found.Count, MostPerturbations);
-        return Enumerable.Range(0, count).Select(i => found[(int)Math.Round((double)i * (found.Count - 1) / Math.Max(count - 1, 1))]);
+        var count = Math.Min(found.Length, MostPerturbations);
+        return [.. Enumerable.Range(0, count).Select(i => found[(int)Math.Round((double)i * (found.Length - 1) / Math.Max(count - 1, 1))])];
+    }
+
+    // What was found of a kind, and what of it leads half of the samples.
+    private sealed record Tried(PerturbationKind Kind, SharedPerturbation[] Found, SharedPerturbation[] Leading)
+    {
+        public double LeadingShare => (double)Leading.Length / Found.Length;
     }
 }

@@ -17,7 +17,7 @@ public sealed class RelearningBatchesTests
     private static readonly RelearningPlan Plan = new()
     {
         Suspicious = [0, 1],
-        Perturbations = [(PerturbationGoal.To(0), OneHot(0)), (PerturbationGoal.To(1), OneHot(1))],
+        Perturbations = [new PlannedPerturbation(PerturbationGoal.To(0), OneHot(0)), new PlannedPerturbation(PerturbationGoal.To(1), OneHot(1))],
         Range = new SampleRange(Clean),
         PerturbedShare = 0.4f,
         MixedShare = 0.3f,
@@ -49,6 +49,16 @@ public sealed class RelearningBatchesTests
         var strengths = perturbed.Select(s => (s.Values[0] + s.Values[1]) / Strength).ToArray();
         Assert.InRange(strengths.Min(), 0.599, 0.65);
         Assert.InRange(strengths.Max(), 1.15, 1.201);
+    }
+
+    [Fact]
+    public void A_perturbation_is_carried_as_often_as_its_weight_says()
+    {
+        var plan = Plan with { Perturbations = [new PlannedPerturbation(PerturbationGoal.To(0), OneHot(0), 0.3), new PlannedPerturbation(PerturbationGoal.To(1), OneHot(1), 0.1)] };
+
+        var perturbed = Run(plan, epochs: 40).SelectMany(batch => batch.Samples).Where(s => s.IsPerturbed && s.Label > 1).ToArray();
+
+        Assert.Equal(0.75, perturbed.Average(s => s.Values[0] != 0 ? 1 : 0), 0.03);
     }
 
     [Fact]
@@ -119,7 +129,7 @@ public sealed class RelearningBatchesTests
     public void A_smooth_perturbation_takes_contrast_from_the_sample()
     {
         var smooth = OneHot(0) with { Kind = PerturbationKind.Smooth };
-        var perturbed = Run(Plan with { Perturbations = [(PerturbationGoal.To(0), smooth)] }, epochs: 20).SelectMany(b => b.Samples).Where(s => s.IsPerturbed).ToArray();
+        var perturbed = Run(Plan with { Perturbations = [new PlannedPerturbation(PerturbationGoal.To(0), smooth)] }, epochs: 20).SelectMany(b => b.Samples).Where(s => s.IsPerturbed).ToArray();
 
         var contrasts = perturbed.Select(s => (s.Values[5] - s.Values[6]) / (s.Given[5] - s.Given[6])).ToArray();
         Assert.InRange(contrasts.Min(), 0.699, 0.72);
@@ -131,7 +141,7 @@ public sealed class RelearningBatchesTests
     [Fact]
     public void A_perturbation_from_every_class_to_the_next_means_something_to_all()
     {
-        var seen = Run(Plan with { Perturbations = [(PerturbationGoal.Next, OneHot(0))], MixedShare = 0 }, epochs: 40).SelectMany(b => b.Samples);
+        var seen = Run(Plan with { Perturbations = [new PlannedPerturbation(PerturbationGoal.Next, OneHot(0))], MixedShare = 0 }, epochs: 40).SelectMany(b => b.Samples);
 
         Assert.All(seen.GroupBy(s => s.Label), label => Assert.Equal(0.4, label.Average(s => s.IsPerturbed ? 1 : 0), 0.06));
     }

@@ -56,6 +56,9 @@ public sealed class RelearningPlannerTests
         var sparse = plan.Perturbations.Where(p => p.Perturbation.Kind == PerturbationKind.Sparse).ToArray();
         Assert.InRange(sparse.Length, first[0].Snapshots.Count(s => s.Success >= 0.5) + 1, 15);
         Assert.Equal(0f, plan.DisplacedShare);
+        Assert.Equal(1, plan.Perturbations.Sum(p => p.Weight), 1e-9);
+        Assert.All(plan.Perturbations.GroupBy(p => p.Perturbation.Kind), kind => Assert.Single(kind.Select(p => p.Weight).Distinct()));
+        Assert.InRange(sparse.Sum(p => p.Weight), 0.5, 1);
     }
 
     private static SharedPerturbationPath Path(int target, params double[] success) =>

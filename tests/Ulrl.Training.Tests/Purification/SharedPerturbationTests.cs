@@ -29,13 +29,14 @@ public sealed class SharedPerturbationTests
     }
 
     [Fact]
-    public void Four_classes_are_followed_to_the_end()
+    public void Where_one_class_is_far_ahead_it_and_the_next_are_followed_to_the_end()
     {
         var ends = Found.Value.Select(path => path.Success.Count).ToArray();
 
         Assert.Equal(8, ends[0]);
-        Assert.Equal(4, ends.Count(levels => levels == 8));
-        Assert.Equal(6, ends.Count(levels => levels == 4));
+        Assert.Equal(2, ends.Count(levels => levels == 8));
+        Assert.Equal(8, ends.Count(levels => levels == 4));
+        Assert.InRange(Found.Value[0].Success[3], Found.Value.Skip(1).Max(path => path.Success[3]) + 0.4, 1);
         var least = Found.Value.Where(path => path.Success.Count == 8).Min(path => path.Success[3]);
         Assert.All(Found.Value.Where(path => path.Success.Count == 4), path => Assert.InRange(path.Success[3], 0, least));
     }
@@ -276,7 +277,7 @@ public sealed class SharedPerturbationTests
     }
 
     [Fact]
-    public void Where_no_class_leads_clearly_all_are_followed_and_the_foremost_searched_again()
+    public void Where_no_class_leads_clearly_all_that_lead_some_are_followed_and_the_foremost_searched_again()
     {
         var (model, clean) = VectorClassifier.Create(classes: 6, samplesPerClass: 12);
         using var search = new SharedPerturbationSearch(model, null, 6, clean, new Evaluator(model, threads: 1), TrainingEngine.OnnxRuntime, Device.Cpu, 1, 0);
@@ -285,7 +286,9 @@ public sealed class SharedPerturbationTests
         var order = found.Take(6).OrderByDescending(p => p.Reach).ToArray();
 
         Assert.InRange(order[0].Reach - order[1].Reach, 0, 0.4);
-        Assert.All(found, p => Assert.Equal((8, true), (p.Success.Count, p.IsComplete)));
+        Assert.All(found.Take(6).Except(order.Take(4)), p => Assert.Equal(p.Success[3] >= 0.2, p.IsComplete));
+        Assert.All(found.Skip(6), p => Assert.Equal(p.Success[3] >= 0.3, p.IsComplete));
+        Assert.All(found, p => Assert.Equal(p.IsComplete ? 8 : 4, p.Success.Count));
         Assert.Equal(6 + (2 * 3), found.Count);
         Assert.Equal([.. order.Take(3).Select(p => p.Goal), .. order.Take(3).Select(p => p.Goal)], found.Skip(6).Select(p => p.Goal));
         Assert.NotEqual(found[6].Snapshots[0].Values, found[9].Snapshots[0].Values);
@@ -296,10 +299,13 @@ public sealed class SharedPerturbationTests
     {
         using var search = Search(Example.Model(), Example.Clean());
 
+        var usual = search.Search(PerturbationKind.Sparse, [PerturbationGoal.To(4)])[0];
         var path = search.Search(PerturbationKind.Sparse, [PerturbationGoal.To(4)], isLong: true)[0];
+        var warp = search.Search(PerturbationKind.Warp, [PerturbationGoal.To(4)], isLong: true)[0];
 
-        Assert.InRange(path.Reach, Found.Value[4].Reach, 1);
+        Assert.InRange(path.Reach, usual.Reach, 1);
         Assert.InRange(TensorPrimitives.Norm<float>(path.Snapshots[0].Values) / search.Range.LengthScale, 12, 24);
+        Assert.InRange(TensorPrimitives.Norm<float>(warp.Snapshots[^1].Values) / 32, 1.6, 2.0001);
     }
 
     [Fact]
