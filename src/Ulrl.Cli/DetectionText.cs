@@ -29,7 +29,7 @@ internal static class DetectionText
         var there = found.Reach.Where(r => found.Neurons.Contains(r.Class)).Select(r => r.Share).ToArray();
         var elsewhere = found.Reach.Where(r => !found.Neurons.Contains(r.Class)).Select(r => r.Share).ToArray();
         if (there.Length < found.Neurons.Count || elsewhere.Length == 0 || there.Min() <= elsewhere.Max()) return null;
-        return Text($"{found.Reach[0].Kind.ToString().ToLowerInvariant()} perturbations lead {there.Min():0 %} of other samples there, at most {elsewhere.Max():0 %} to another class");
+        return Text($"{found.Reach[0].Kind.ToString().ToLowerInvariant()} perturbations lead {there.Min():0 %} of other samples there, at most {elsewhere.Max():0 %} to another class that was followed as far");
     }
 
     private static string? Withheld(BackdoorDetection found)

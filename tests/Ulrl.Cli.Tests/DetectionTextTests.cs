@@ -14,17 +14,17 @@ public sealed class DetectionTextTests
 
     [Fact]
     public void Both_signs_of_one_class() => Assert.Equal(
-        "likely, toward class 2 (confidence 0.98): weight change 3.1 times the next largest in 2 unlearning runs; sparse perturbations lead 97 % of other samples there, at most 35 % to another class",
+        "likely, toward class 2 (confidence 0.98): weight change 3.1 times the next largest in 2 unlearning runs; sparse perturbations lead 97 % of other samples there, at most 35 % to another class that was followed as far",
         Text(0.98, [2], [2, 2], [(0, 0.2), (2, 0.97), (5, 0.35)]));
 
     [Fact]
     public void Of_several_classes_the_one_that_is_reached_least_counts() => Assert.Equal(
-        "likely, toward classes 2 and 4 (confidence 0.90): weight change 3.1 times the next largest in 2 unlearning runs; sparse perturbations lead 80 % of other samples there, at most 35 % to another class",
+        "likely, toward classes 2 and 4 (confidence 0.90): weight change 3.1 times the next largest in 2 unlearning runs; sparse perturbations lead 80 % of other samples there, at most 35 % to another class that was followed as far",
         Text(0.9, [2, 4], [2, 4], [(2, 0.97), (4, 0.8), (5, 0.35)]));
 
     [Fact]
     public void Weights_that_lead_elsewhere_are_no_sign_of_the_class() => Assert.Equal(
-        "likely, toward class 2 (confidence 0.90): sparse perturbations lead 97 % of other samples there, at most 35 % to another class",
+        "likely, toward class 2 (confidence 0.90): sparse perturbations lead 97 % of other samples there, at most 35 % to another class that was followed as far",
         Text(0.9, [2], [1], [(2, 0.97), (5, 0.35)]));
 
     [Fact]
