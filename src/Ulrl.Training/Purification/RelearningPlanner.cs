@@ -109,7 +109,7 @@ internal sealed class RelearningPlanner(
 
     private Tried Further(int neuron, Tried kind)
     {
-        var further = Try(neuron, kind.Kind, [.. Enumerable.Range(1, FurtherDraws(kind.Kind)).SelectMany(draw => Search(kind.Kind, neuron, draw, isLong: kind.Kind == PerturbationKind.Warp))]);
+        var further = Try(neuron, kind.Kind, [.. Enumerable.Range(1, FurtherDraws(kind.Kind)).SelectMany(draw => Search(kind.Kind, neuron, draw))]);
         return new Tried(kind.Kind, [.. kind.Found, .. further.Found], [.. kind.Leading, .. further.Leading]);
     }
 

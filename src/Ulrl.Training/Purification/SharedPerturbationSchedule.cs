@@ -19,7 +19,6 @@ internal sealed record SharedPerturbationSchedule(double FirstRadius, double Las
     private static readonly SharedPerturbationSchedule LongSparse = new(20, 30, Fewer, [3, 5, 6, 7]) { FirstFinal = 4, FinalSteps = 6, Measured = [3, 5, 6, 7] };
     private static readonly SharedPerturbationSchedule Smooth = new(6, 20, Fewer, [0, 1, 2, 3, 4, 5, 6, 7, 11]) { FirstFinal = 8, Refined = 4 };
     private static readonly SharedPerturbationSchedule Warp = new(0.6, 1.5, [1, 1, 1, 1], [0, 1, 2, 3]) { FirstFinal = 2 };
-    private static readonly SharedPerturbationSchedule LongWarp = Warp with { LastRadius = 2 };
 
     /// <summary>The first of the levels that only the foremost classes go through.</summary>
     public required int FirstFinal { get; init; }
@@ -41,12 +40,12 @@ internal sealed record SharedPerturbationSchedule(double FirstRadius, double Las
 
     /// <summary>The schedule of a kind that is searched by descent.</summary>
     /// <param name="kind">The kind.</param>
-    /// <param name="isLong">Whether a sparse perturbation is long from the first level on, and a warp longer at the last.</param>
+    /// <param name="isLong">Whether a sparse perturbation is long from the first level on.</param>
     public static SharedPerturbationSchedule Of(PerturbationKind kind, bool isLong) => kind switch
     {
         PerturbationKind.Sparse => isLong ? LongSparse : Sparse,
         PerturbationKind.Smooth => Smooth,
-        PerturbationKind.Warp => isLong ? LongWarp : Warp,
+        PerturbationKind.Warp => Warp,
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "this kind is not searched by descent"),
     };
 

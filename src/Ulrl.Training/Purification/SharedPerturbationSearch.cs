@@ -32,9 +32,9 @@ internal sealed class SharedPerturbationSearch : IDisposable
     // Where none leads clearly, so many are searched again.
     private const int Redrawn = 3;
 
-    // What leads fewer samples at the first measurement is not followed further; targets led 0.36 of them and more in a first search, 0.46 in a further one.
-    private const double LeastFollowed = 0.2;
-    private const double LeastRedrawn = 0.3;
+    // What leads fewer samples at a measured final level leads hardly more with fewer positions, and is not followed further; a target led half of them there and more,
+    // though 0.15 before the final levels.
+    private const double LeastFollowed = 0.25;
 
     // From a class to the next no perturbation leads but a trigger; one that still leads so few samples after so many levels is given up.
     private const int ProbedLevels = 3;
@@ -91,9 +91,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <param name="kind">One of <see cref="Kinds"/>.</param>
     /// <param name="goals">Classes, at most <see cref="MostClasses"/>, and <see cref="PerturbationGoal.Next"/>, which is given up early where it is hopeless.</param>
     /// <param name="draw">Number of the search among those with other random numbers; 0, the default, for the first.</param>
-    /// <param name="isLong">
-    /// Whether sparse perturbations are long from the first level on, and warps longer at the last; such lead to every class, and only what leads to a class that is a target anyhow is worth them.
-    /// </param>
+    /// <param name="isLong">Whether sparse perturbations are long from the first level on; such lead to every class, and only what leads to a class that is a target anyhow is worth them.</param>
     /// <param name="progress">Told after every step how many are done, and of how many.</param>
     /// <param name="cancellation">Stops the search.</param>
     /// <returns>
@@ -112,13 +110,14 @@ internal sealed class SharedPerturbationSearch : IDisposable
         if (draw > 0 || schedule.ClearLead is null) return found;
         PerturbationGoal[] foremost = [.. found.Where(p => p is { IsComplete: true, Goal.Class: not null }).OrderByDescending(p => p.Reach).Select(p => p.Goal).Take(Redrawn)];
         if (foremost.Length < 2 || IsClear(schedule, found)) return found;
-        return [.. found, .. Enumerable.Range(1, FurtherDraws).SelectMany(further => SearchAgain(kind, schedule, foremost, further, counter, cancellation))];
+        return [.. found, .. Enumerable.Range(1, FurtherDraws).SelectMany(further => Search(kind, schedule, foremost, further, counter, cancellation))];
     }
 
     private SharedPerturbationPath[] Search(
         PerturbationKind kind, SharedPerturbationSchedule schedule, IReadOnlyList<PerturbationGoal> goals, int draw, StepCounter counter, CancellationToken cancellation)
     {
-        var all = Begin(kind, goals, draw);
+        var isOneOfMany = goals.Count(goal => goal.Class is not null) > 1;
+        Candidate[] all = [.. goals.Select(goal => new Candidate(kind, SharedPerturbationDescent.Begin(kind, goal, clean, Range, classes, Random(kind, goal, draw)), isOneOfMany && goal.Class is not null))];
         Candidate[] toClass = [.. all.Where(c => c.Descent.Goal.Class is not null)];
         ArgumentOutOfRangeException.ThrowIfGreaterThan(toClass.Length, MostClasses);
         var probed = Math.Min(ProbedLevels, schedule.Shares.Count);
@@ -132,9 +131,8 @@ internal sealed class SharedPerturbationSearch : IDisposable
         Follow(foremost, schedule, schedule.FirstFinal, schedule.Levels, counter, cancellation);
         if (schedule.ClearLead is not null && !IsClear(schedule, foremost.Select(c => Path(c, schedule))))
         {
-            Candidate[] others = [.. order[foremost.Length..].Where(c => c.Success[^1] >= LeastFollowed)];
-            counter.Expect(others.Length * finalSteps);
-            Follow(others, schedule, schedule.FirstFinal, schedule.Levels, counter, cancellation);
+            counter.Expect((order.Length - foremost.Length) * finalSteps);
+            Follow(order[foremost.Length..], schedule, schedule.FirstFinal, schedule.Levels, counter, cancellation);
         }
 
         foreach (var candidate in all.Except(toClass))
@@ -145,18 +143,6 @@ internal sealed class SharedPerturbationSearch : IDisposable
             Follow([candidate], schedule, probed, schedule.Levels, counter, cancellation);
         }
 
-        return [.. all.Select(c => Path(c, schedule))];
-    }
-
-    private SharedPerturbationPath[] SearchAgain(
-        PerturbationKind kind, SharedPerturbationSchedule schedule, IReadOnlyList<PerturbationGoal> goals, int draw, StepCounter counter, CancellationToken cancellation)
-    {
-        var all = Begin(kind, goals, draw);
-        counter.Expect(all.Length * schedule.Steps(0, schedule.FirstFinal));
-        Follow(all, schedule, 0, schedule.FirstFinal, counter, cancellation);
-        Candidate[] led = [.. all.Where(c => c.Success[^1] >= LeastRedrawn)];
-        counter.Expect(led.Length * schedule.Steps(schedule.FirstFinal, schedule.Levels));
-        Follow(led, schedule, schedule.FirstFinal, schedule.Levels, counter, cancellation);
         return [.. all.Select(c => Path(c, schedule))];
     }
 
@@ -186,9 +172,6 @@ internal sealed class SharedPerturbationSearch : IDisposable
         perturbation.ApplyToAll(samples, Range);
         return given.EvaluateTriggered(samples, target, cancellation).AttackSuccessRate;
     }
-
-    private Candidate[] Begin(PerturbationKind kind, IReadOnlyList<PerturbationGoal> goals, int draw) =>
-        [.. goals.Select(goal => new Candidate(kind, SharedPerturbationDescent.Begin(kind, goal, clean, Range, classes, Random(kind, goal, draw))))];
 
     private static SharedPerturbationPath Path(Candidate candidate, SharedPerturbationSchedule schedule) =>
         new(candidate.Kind, candidate.Descent.Goal, candidate.Success, candidate.Snapshots) { IsComplete = candidate.Success.Count == schedule.Levels };
@@ -221,6 +204,13 @@ internal sealed class SharedPerturbationSearch : IDisposable
         var scale = candidate.Kind == PerturbationKind.Warp ? FieldScale : Range.LengthScale;
         for (var level = first; level < end; level++)
         {
+            if (candidate.IsHopeless(schedule, level))
+            {
+                candidate.Success.Add(candidate.Success[^1]);
+                counter.Count(schedule.Steps(level, level + 1));
+                continue;
+            }
+
             var success = 0.0;
             for (var step = 0; step < schedule.Steps(level, level + 1); step++)
             {
@@ -247,11 +237,15 @@ internal sealed class SharedPerturbationSearch : IDisposable
     private double FieldScale => (double)clean.SampleShape[1] * clean.SampleShape[2] / ReferenceSide;
 
     // A goal and what was found toward it so far.
-    private sealed record Candidate(PerturbationKind Kind, SharedPerturbationDescent Descent)
+    private sealed record Candidate(PerturbationKind Kind, SharedPerturbationDescent Descent, bool IsOneOfMany)
     {
         public List<double> Success { get; } = [];
 
         public List<SharedPerturbation> Snapshots { get; } = [];
+
+        // Taken as if it stayed as it is.
+        public bool IsHopeless(SharedPerturbationSchedule schedule, int level) =>
+            IsOneOfMany && level > schedule.FirstFinal && schedule.Measured.Contains(level - 1) && Success[^1] < LeastFollowed;
     }
 
     private sealed class StepCounter(Action<int, int>? progress)
@@ -261,6 +255,10 @@ internal sealed class SharedPerturbationSearch : IDisposable
 
         public void Expect(int steps) => expected += steps;
 
-        public void Count() => progress?.Invoke(++done, expected);
+        public void Count(int steps = 1)
+        {
+            done += steps;
+            progress?.Invoke(done, expected);
+        }
     }
 }

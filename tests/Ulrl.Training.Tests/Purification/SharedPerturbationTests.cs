@@ -45,7 +45,8 @@ public sealed class SharedPerturbationTests
     public void Snapshots_have_few_pixels_and_change_no_sample_by_more_than_its_range()
     {
         var clean = Example.Clean();
-        Assert.All(Found.Value, path => Assert.Equal(path.Success.Count == 8 ? [512, 128, 40, 24, 16] : [512, 128], path.Snapshots.Select(s => s.Size)));
+        Assert.Equal([512, 128, 40, 24, 16], Found.Value[0].Snapshots.Select(s => s.Size));
+        Assert.All(Found.Value, path => Assert.Equal(new[] { 512, 128, 40, 24, 16 }.Take(path.Snapshots.Count), path.Snapshots.Select(s => s.Size)));
         foreach (var snapshot in Found.Value.SelectMany(path => path.Snapshots))
         {
             Assert.InRange(Enumerable.Range(0, 1024).Count(p => Enumerable.Range(0, 3).Any(c => snapshot.Values[(c * 1024) + p] != 0)), 1, snapshot.Size);
@@ -117,9 +118,10 @@ public sealed class SharedPerturbationTests
 
         search.Search(PerturbationKind.Sparse, [PerturbationGoal.To(2), PerturbationGoal.To(0)], progress: (done, of) => reported.Add((done, of)));
 
-        Assert.Equal(Enumerable.Range(1, reported.Count), reported.Select(r => r.Done));
+        Assert.Equal(1, reported[0].Done);
+        Assert.Equal(reported.Select(r => r.Done).Order().Distinct(), reported.Select(r => r.Done));
         Assert.Equal(72, reported[0].Of);
-        Assert.Equal(reported.Count, reported[^1].Of);
+        Assert.Equal(reported[^1].Done, reported[^1].Of);
         Assert.Equal(reported.Select(r => r.Of).Order(), reported.Select(r => r.Of));
     }
 
@@ -277,7 +279,7 @@ public sealed class SharedPerturbationTests
     }
 
     [Fact]
-    public void Where_no_class_leads_clearly_all_that_lead_some_are_followed_and_the_foremost_searched_again()
+    public void Where_no_class_leads_clearly_all_are_followed_and_the_foremost_searched_again()
     {
         var (model, clean) = VectorClassifier.Create(classes: 6, samplesPerClass: 12);
         using var search = new SharedPerturbationSearch(model, null, 6, clean, new Evaluator(model, threads: 1), TrainingEngine.OnnxRuntime, Device.Cpu, 1, 0);
@@ -286,12 +288,28 @@ public sealed class SharedPerturbationTests
         var order = found.Take(6).OrderByDescending(p => p.Reach).ToArray();
 
         Assert.InRange(order[0].Reach - order[1].Reach, 0, 0.4);
-        Assert.All(found.Take(6).Except(order.Take(4)), p => Assert.Equal(p.Success[3] >= 0.2, p.IsComplete));
-        Assert.All(found.Skip(6), p => Assert.Equal(p.Success[3] >= 0.3, p.IsComplete));
-        Assert.All(found, p => Assert.Equal(p.IsComplete ? 8 : 4, p.Success.Count));
+        Assert.All(found, p => Assert.Equal((8, true), (p.Success.Count, p.IsComplete)));
         Assert.Equal(6 + (2 * 3), found.Count);
         Assert.Equal([.. order.Take(3).Select(p => p.Goal), .. order.Take(3).Select(p => p.Goal)], found.Skip(6).Select(p => p.Goal));
         Assert.NotEqual(found[6].Snapshots[0].Values, found[9].Snapshots[0].Values);
+    }
+
+    [Fact]
+    public void What_leads_few_samples_at_few_positions_is_followed_no_further_among_several_classes()
+    {
+        var clean = Example.Clean();
+        using var search = Search(Example.Model(), clean);
+
+        // No class leads, the target being left out.
+        var found = search.Search(PerturbationKind.Sparse, [.. Enumerable.Range(1, 5).Select(PerturbationGoal.To)]);
+        var hopeless = found.Where(p => p.Success[5] < 0.25).ToArray();
+        var alone = search.Search(PerturbationKind.Sparse, [hopeless[0].Goal])[0];
+
+        Assert.All(found, p => Assert.True(p.IsComplete));
+        Assert.All(hopeless, p => Assert.Equal((3, p.Success[5], p.Success[5]), (p.Snapshots.Count, p.Success[6], p.Success[7])));
+        Assert.All(found.Where(p => p.Success[5] >= 0.25), p => Assert.InRange(p.Snapshots.Count, 4, 5));
+        Assert.Equal((5, 8), (alone.Snapshots.Count, alone.Success.Count));
+        Assert.Equal(hopeless[0].Success.Take(6), alone.Success.Take(6));
     }
 
     [Fact]
@@ -301,11 +319,9 @@ public sealed class SharedPerturbationTests
 
         var usual = search.Search(PerturbationKind.Sparse, [PerturbationGoal.To(4)])[0];
         var path = search.Search(PerturbationKind.Sparse, [PerturbationGoal.To(4)], isLong: true)[0];
-        var warp = search.Search(PerturbationKind.Warp, [PerturbationGoal.To(4)], isLong: true)[0];
 
         Assert.InRange(path.Reach, usual.Reach, 1);
         Assert.InRange(TensorPrimitives.Norm<float>(path.Snapshots[0].Values) / search.Range.LengthScale, 12, 24);
-        Assert.InRange(TensorPrimitives.Norm<float>(warp.Snapshots[^1].Values) / 32, 1.6, 2.0001);
     }
 
     [Fact]
