@@ -42,7 +42,7 @@ public class InspectCommandTests
         Assert.Equal("Sparse", found.GetProperty("reach")[0].GetProperty("kind").GetString());
         var search = run.Error.Split('\n').Where(l => l.StartsWith("search 2/4 step ", StringComparison.Ordinal)).ToArray();
         Assert.Equal(5, search.Length);
-        Assert.StartsWith("search 2/4 step 177/177, up to 0.0 s left", search[^1], StringComparison.Ordinal);
+        Assert.StartsWith("search 2/4 step 180/180, up to 0.0 s left", search[^1], StringComparison.Ordinal);
         Assert.Equal(ExitCode.Usage, Tool.Run([.. args, "--unlearning-runs", "0"]).Code);
     }
 

@@ -15,7 +15,7 @@ internal sealed class RelearningBatches : IBatchSource
     private const float MostScale = 1.2f;
 
     // A warp that was found moves pixels less than one that was made.
-    private const float MostWarpScale = 2f;
+    private const float MostWarpScale = 1.75f;
 
     // A picture that is blended in takes contrast from the image. A smooth perturbation alone does not.
     private const float MostFading = 0.3f;

@@ -103,7 +103,7 @@ public sealed class BalancedTests
         Assert.Equal([0], report.SuspiciousNeurons);
         Assert.All(report.Detection.Reach, r => Assert.Equal(PerturbationKind.Sparse, r.Kind));
         var searches = steps.Where(s => s.Phase == PurificationPhase.Search).GroupBy(s => s.Epoch).Select(kind => (kind.Key, kind.Max(s => s.Steps))).ToArray();
-        Assert.Equal([(1, 3), (2, 177), (3, 56), (4, 12)], searches);
+        Assert.Equal([(1, 3), (2, 180), (3, 56), (4, 12)], searches);
         Assert.InRange(report.Perturbations, 8, 15);
         Assert.Equal((0.5f, 0f), (report.PerturbedShare, report.DisplacedShare));
     }

@@ -241,9 +241,9 @@ public sealed class SharedPerturbationTests
 
         Assert.Equal(PerturbationGoal.Next, path.Goal);
         Assert.InRange(path.Reach, 0.4, 1);
-        Assert.Equal((8, 3), (path.Success.Count, none.Success.Count));
+        Assert.Equal((8, 4), (path.Success.Count, none.Success.Count));
         Assert.InRange(none.Reach, 0, 0.1);
-        Assert.Equal([.. Enumerable.Range(1, 9).Select(done => (done, 9)), .. Enumerable.Range(10, 27).Select(done => (done, 36))], steps);
+        Assert.Equal([.. Enumerable.Range(1, 12).Select(done => (done, 12)), .. Enumerable.Range(13, 24).Select(done => (done, 36))], steps);
     }
 
     [Fact]
