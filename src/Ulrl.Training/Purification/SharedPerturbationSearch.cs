@@ -140,10 +140,10 @@ internal sealed class SharedPerturbationSearch : IDisposable
 
         foreach (var candidate in all.Except(toClass))
         {
-            Follow([candidate], schedule, 0, probed, counter, cancellation);
+            Follow(candidate, schedule, 0, probed, counter, cancellation);
             if (isMeasured ? candidate.Success[^1] < LeastToNext : candidate.Success.Skip(1).Average() < LeastOfBatches) continue;
             counter.Expect(schedule.Steps(probed, schedule.Levels));
-            Follow([candidate], schedule, probed, schedule.Levels, counter, cancellation);
+            Follow(candidate, schedule, probed, schedule.Levels, counter, cancellation);
         }
 
         return [.. all.Select(c => Path(c, schedule))];
@@ -159,8 +159,9 @@ internal sealed class SharedPerturbationSearch : IDisposable
     public bool Leads(int target, SharedPerturbation perturbation, CancellationToken cancellation = default)
     {
         var others = SharedPerturbationDescent.Others(clean, target);
-        var glance = Led(target, perturbation, SharedPerturbationDescent.Spread(others, Glanced), cancellation);
-        return (Math.Abs(glance - 0.5) > FarFromHalf ? glance : Led(target, perturbation, others, cancellation)) >= 0.5;
+        var goal = PerturbationGoal.To(target);
+        var glance = Led(goal, perturbation, SharedPerturbationDescent.Spread(others, Glanced), cancellation);
+        return (Math.Abs(glance - 0.5) > FarFromHalf ? glance : Led(goal, perturbation, others, cancellation)) >= 0.5;
     }
 
     /// <inheritdoc/>
@@ -169,11 +170,12 @@ internal sealed class SharedPerturbationSearch : IDisposable
     private Random Random(PerturbationKind kind, PerturbationGoal goal, int draw) =>
         RandomStream.Create(seed, Stream, (((draw * KindsOfStreams) + (int)kind) * KindStreams) + (goal.Class ?? NextStream));
 
-    private double Led(int target, SharedPerturbation perturbation, int[] others, CancellationToken cancellation)
+    // Share of some samples that a perturbation leads to its goal.
+    private double Led(PerturbationGoal goal, SharedPerturbation perturbation, int[] numbers, CancellationToken cancellation)
     {
-        var samples = clean.Subset(others);
+        var samples = clean.Subset(numbers);
         perturbation.ApplyToAll(samples, Range);
-        return given.EvaluateTriggered(samples, target, cancellation).AttackSuccessRate;
+        return goal.Share(given.EvaluateClean(samples, cancellation).Predictions, samples.Labels, classes);
     }
 
     private static SharedPerturbationPath Path(Candidate candidate, SharedPerturbationSchedule schedule) =>
@@ -210,7 +212,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
             if (candidate.IsHopeless(schedule, level))
             {
                 candidate.Success.Add(candidate.Success[^1]);
-                counter.Count(schedule.Steps(level, level + 1));
+                for (var step = 0; step < schedule.Steps(level, level + 1); step++) counter.Count();
                 continue;
             }
 
@@ -222,18 +224,10 @@ internal sealed class SharedPerturbationSearch : IDisposable
             }
 
             if (level < schedule.Shares.Count && schedule.Shares[level] < 1) candidate.Descent.Keep(schedule.Shares[level]);
-            if (schedule.Measured.Contains(level)) success = Measure(candidate.Descent, cancellation);
+            if (schedule.Measured.Contains(level)) success = Led(candidate.Descent.Goal, candidate.Descent.Snapshot(0), candidate.Descent.Led(MostMeasured), cancellation);
             candidate.Success.Add(success);
             if (schedule.Snapshots.Contains(level)) candidate.Snapshots.Add(candidate.Descent.Snapshot(success));
         }
-    }
-
-    // Share of the samples, far more than a batch, that the perturbation leads to its goal as it is.
-    private double Measure(SharedPerturbationDescent descent, CancellationToken cancellation)
-    {
-        var samples = clean.Subset(descent.Led(MostMeasured));
-        descent.Snapshot(0).ApplyToAll(samples, Range);
-        return descent.Goal.Share(given.EvaluateClean(samples, cancellation).Predictions, samples.Labels, classes);
     }
 
     // A warp moves every pixel by a share of the image's side.
@@ -258,10 +252,6 @@ internal sealed class SharedPerturbationSearch : IDisposable
 
         public void Expect(int steps) => expected += steps;
 
-        public void Count(int steps = 1)
-        {
-            done += steps;
-            progress?.Invoke(done, expected);
-        }
+        public void Count() => progress?.Invoke(++done, expected);
     }
 }

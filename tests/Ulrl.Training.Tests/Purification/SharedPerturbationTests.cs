@@ -45,8 +45,9 @@ public sealed class SharedPerturbationTests
     public void Snapshots_have_few_pixels_and_change_no_sample_by_more_than_its_range()
     {
         var clean = Example.Clean();
-        Assert.Equal([512, 128, 40, 24, 16], Found.Value[0].Snapshots.Select(s => s.Size));
-        Assert.All(Found.Value, path => Assert.Equal(new[] { 512, 128, 40, 24, 16 }.Take(path.Snapshots.Count), path.Snapshots.Select(s => s.Size)));
+        int Kept(SharedPerturbationPath path) => path.Success.Count == 4 ? 2 : 3 + path.Success.Skip(5).Take(2).Count(s => s >= 0.25);
+        Assert.Equal(5, Kept(Found.Value[0]));
+        Assert.All(Found.Value, path => Assert.Equal(new[] { 512, 128, 40, 24, 16 }.Take(Kept(path)), path.Snapshots.Select(s => s.Size)));
         foreach (var snapshot in Found.Value.SelectMany(path => path.Snapshots))
         {
             Assert.InRange(Enumerable.Range(0, 1024).Count(p => Enumerable.Range(0, 3).Any(c => snapshot.Values[(c * 1024) + p] != 0)), 1, snapshot.Size);
@@ -118,10 +119,9 @@ public sealed class SharedPerturbationTests
 
         search.Search(PerturbationKind.Sparse, [PerturbationGoal.To(2), PerturbationGoal.To(0)], progress: (done, of) => reported.Add((done, of)));
 
-        Assert.Equal(1, reported[0].Done);
-        Assert.Equal(reported.Select(r => r.Done).Order().Distinct(), reported.Select(r => r.Done));
+        Assert.Equal(Enumerable.Range(1, reported.Count), reported.Select(r => r.Done));
         Assert.Equal(72, reported[0].Of);
-        Assert.Equal(reported[^1].Done, reported[^1].Of);
+        Assert.Equal(reported.Count, reported[^1].Of);
         Assert.Equal(reported.Select(r => r.Of).Order(), reported.Select(r => r.Of));
     }
 
