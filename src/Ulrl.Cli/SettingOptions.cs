@@ -41,7 +41,7 @@ internal sealed class SettingOptions
         Switch("--reflect", "Whether suspicious neurons start relearning with the opposite weights and keep them.", (o, v) => o with { Reflect = v });
         Number("--distillation-weight", "Weight of the distance to the given model's softened answers; 0 for none.", 0f, float.MaxValue, (o, v) => o with { DistillationWeight = v });
         Number("--distillation-temperature", "Temperature of the softened answers.", 0f, float.MaxValue, (o, v) => o with { DistillationTemperature = v });
-        Number("--target-correction", "By what share of the excess the logit of a suspicious class that is answered too often is lowered in those answers.", 0f, 1f, (o, v) => o with { TargetCorrection = v });
+        Number("--target-correction", "What is taken off the logit of a suspicious class at least, in those answers for samples that carry a perturbation toward it.", 0f, 20f, (o, v) => o with { TargetCorrection = v });
         Number("--alpha", "Weight of the cosine term of relearning.", 0f, float.MaxValue, (o, v) => o with { Alpha = v });
         Number("--momentum", "Momentum of both phases.", 0f, 1f, (o, v) => o with { Momentum = v });
         Switch("--reinitialize", "Whether suspicious neurons start relearning from random weights.", (o, v) => o with { Reinitialize = v });

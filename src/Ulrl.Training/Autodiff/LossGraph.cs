@@ -29,7 +29,9 @@ internal sealed record LossGraph(ObjectiveTerms Terms, long Classes)
         var labels = b.Input(TrainingGraph.Labels, DataType.Int64, -1);
         var context = new ObjectiveContext(b, logits, labels, classes, name => [.. forward.Initializers[name].Dims])
         {
+            Samples = b[forward.Io.InputName],
             GivenLogits = objective.NeedsGivenLogits ? GivenModel.Emit(b, forward, probe) : default,
+            GivenSamples = objective.NeedsGivenLogits ? b[GivenModel.Values] : default,
         };
         var terms = objective.Emit(context);
         b.Assign(TrainingGraph.Loss, "Identity", [terms.Loss]);

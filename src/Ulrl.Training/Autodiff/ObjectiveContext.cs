@@ -11,6 +11,12 @@ internal sealed record ObjectiveContext(GraphBuilder B, Value Logits, Value Labe
     /// <summary>Logits of the given model on its values of the batch, [batch, classes], where <see cref="IObjective.NeedsGivenLogits"/> asks for them.</summary>
     public Value GivenLogits { get; init; }
 
+    /// <summary>The batch, as the network reads it.</summary>
+    public Value Samples { get; init; }
+
+    /// <summary>What the given model is asked about, of the same shape, where it is asked.</summary>
+    public Value GivenSamples { get; init; }
+
     /// <summary>The current value of a parameter.</summary>
     public Value Parameter(string name) => B[name];
 }

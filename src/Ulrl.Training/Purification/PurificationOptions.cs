@@ -99,10 +99,11 @@ public sealed record PurificationOptions
     public float DistillationTemperature { get; init; } = 2f;
 
     /// <summary>
-    /// By what share of the excess the logit of a suspicious class that the given model answers too often is lowered in the answers that are distilled,
-    /// from 0 to 1; default 0.5. More takes attack success down a little, and the class's accuracy with it; 0 for none as published.
+    /// What is taken off the logit of a suspicious class at least, in the given answers that are distilled for samples that carry a perturbation toward it, from 0 to 20; default 1.
+    /// It is more where the given model answers the class too often (<see cref="PurificationReport.TargetCorrections"/>). More takes attack success down, and the class's
+    /// accuracy with it; 0 for none as published.
     /// </summary>
-    public float TargetCorrection { get; init; } = 0.5f;
+    public float TargetCorrection { get; init; } = 1f;
 
     /// <summary>
     /// Weight α of the cosine between a suspicious neuron and its given weights; default 0, published 0.7 for CIFAR-10. Without
@@ -215,7 +216,7 @@ public sealed record PurificationOptions
         Require(!(Reflect && Reinitialize), nameof(Reinitialize), Reinitialize, $"false where {nameof(Reflect)} is true");
         Require(float.IsFinite(DistillationWeight) && DistillationWeight >= 0, nameof(DistillationWeight), DistillationWeight, "0 or more");
         Positive(DistillationTemperature, nameof(DistillationTemperature));
-        Require(TargetCorrection is >= 0 and <= 1, nameof(TargetCorrection), TargetCorrection, "from 0 to 1");
+        Require(TargetCorrection is >= 0 and <= 20, nameof(TargetCorrection), TargetCorrection, "from 0 to 20");
         Require(float.IsFinite(Alpha), nameof(Alpha), Alpha, "finite");
         Require(Momentum is >= 0 and < 1, nameof(Momentum), Momentum, "from 0 to below 1");
         Require(CropPadding is >= 0 and <= ushort.MaxValue, nameof(CropPadding), CropPadding, "0 or more");

@@ -51,7 +51,7 @@ public sealed record PurificationReport
     /// <summary>Share of the relearning steps that were taken at displaced weights, from 0 to <see cref="PurificationOptions.DisplacedShare"/>.</summary>
     public float DisplacedShare { get; init; }
 
-    /// <summary>By how much relearning lowered the logits of suspicious classes in the answers that it distilled; empty where they are not answered too often.</summary>
+    /// <summary>By how much relearning lowered the logits of suspicious classes in the answers that it distilled for perturbed samples; none of a class that the given model answers too rarely.</summary>
     public IReadOnlyList<TargetCorrection> TargetCorrections { get; init; } = [];
 
     /// <summary>Seconds of checking the model, probing and making the training graphs.</summary>

@@ -14,9 +14,6 @@ internal sealed class RelearningBatches : IBatchSource
     private const float LeastScale = 0.6f;
     private const float MostScale = 1.2f;
 
-    // A warp that was found moves pixels less than one that was made.
-    private const float MostWarpScale = 1.75f;
-
     // A picture that is blended in takes contrast from the image. A smooth perturbation alone does not.
     private const float MostFading = 0.3f;
 
@@ -97,8 +94,7 @@ internal sealed class RelearningBatches : IBatchSource
         var (goal, perturbation, _) = plan.Perturbations[Array.FindIndex(weights, sum => choice * weights[^1] < sum)];
         if (!goal.Concerns(label)) return;
         if (perturbation.Kind == PerturbationKind.Smooth) Fade(sample, MostFading * random.NextSingle());
-        var most = perturbation.Kind == PerturbationKind.Warp ? MostWarpScale : MostScale;
-        perturbation.Apply(sample, plan.Range, LeastScale + ((most - LeastScale) * strength));
+        perturbation.Apply(sample, plan.Range, LeastScale + ((MostScale - LeastScale) * strength));
     }
 
     // Toward the mean of the sample.

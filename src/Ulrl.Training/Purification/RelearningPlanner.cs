@@ -22,11 +22,11 @@ internal sealed class RelearningPlanner(
     private const int MostPerturbations = 20;
     private const int NoiseLengths = 2;
 
-    private const int FurtherWarps = 4;
-
-    // Where nothing is suspicious, the network is hardened against sparse perturbations that lead such a share of the samples; more of them, or a larger share of the perturbed samples, cost clean accuracy.
+    // Where nothing is suspicious, the network is hardened toward classes to which a sparse perturbation leads such a share of the samples, against those that lead half of them; more classes, or a larger share of
+    // the perturbed samples, cost clean accuracy.
     private const int HardenedLevels = 3;
     private const double LeastHardened = 0.6;
+    private const double LeastLeading = 0.5;
     private const float HardenedShare = 0.6f;
 
     // Displacements are drawn up to this share of what unlearning changed; above it the suspicious class is given up.
@@ -67,7 +67,10 @@ internal sealed class RelearningPlanner(
     // Where nothing is suspicious: sparse ones that still lead some samples, to whichever class.
     private IEnumerable<PlannedPerturbation> Hardening() =>
         paths.Where(p => p.Kind == PerturbationKind.Sparse && p.Goal.Class is not null)
-            .SelectMany(path => path.Snapshots.TakeLast(HardenedLevels).Where(p => p.Success >= LeastHardened).Select(p => new PlannedPerturbation(path.Goal, p)));
+            .SelectMany(path => path.Snapshots.TakeLast(HardenedLevels).Select(p => new PlannedPerturbation(path.Goal, p)))
+            .GroupBy(p => p.Goal)
+            .Where(toward => toward.Any(p => p.Perturbation.Success >= LeastHardened))
+            .SelectMany(toward => toward.Where(p => p.Perturbation.Success >= LeastLeading));
 
     // A class that is withheld for certain, and to which nothing leads, has a trigger that is too large for the gradient at clean samples.
     private IEnumerable<PlannedPerturbation> Withheld(int neuron)
@@ -104,12 +107,13 @@ internal sealed class RelearningPlanner(
 
     private Tried Try(int neuron, PerturbationKind kind, SharedPerturbation[] found) => new(kind, found, [.. found.Where(p => search!.Leads(neuron, p, cancellation))]);
 
+    // What one search finds of a patch in several places, or of a warp, is a part of it.
     private bool IsSearchedFurther(int neuron, Tried kind, bool isLed) =>
-        FurtherDraws(kind.Kind) > 0 && paths.Count(p => p.Kind == kind.Kind && p.Goal.Class == neuron) <= 1 && (!isLed || kind.Leading.Length > 0);
+        kind.Kind is PerturbationKind.Sparse or PerturbationKind.Warp && paths.Count(p => p.Kind == kind.Kind && p.Goal.Class == neuron) <= 1 && (!isLed || kind.Leading.Length > 0);
 
     private Tried Further(int neuron, Tried kind)
     {
-        var further = Try(neuron, kind.Kind, [.. Enumerable.Range(1, FurtherDraws(kind.Kind)).SelectMany(draw => Search(kind.Kind, neuron, draw))]);
+        var further = Try(neuron, kind.Kind, [.. Enumerable.Range(1, SharedPerturbationSearch.FurtherDraws).SelectMany(draw => Search(kind.Kind, neuron, draw))]);
         return new Tried(kind.Kind, [.. kind.Found, .. further.Found], [.. kind.Leading, .. further.Leading]);
     }
 
@@ -124,14 +128,6 @@ internal sealed class RelearningPlanner(
             return chosen.Select(p => new PlannedPerturbation(goal, p, k.LeadingShare / total / chosen.Length));
         });
     }
-
-    // What one search finds of a patch in several places, or of a warp, is a part of it.
-    private static int FurtherDraws(PerturbationKind kind) => kind switch
-    {
-        PerturbationKind.Sparse => SharedPerturbationSearch.FurtherDraws,
-        PerturbationKind.Warp => FurtherWarps,
-        _ => 0,
-    };
 
     // What was not searched toward all classes is searched toward this one. Sinusoids lead to some classes of a clean model, too; they are carried only where they told the class.
     private IEnumerable<SharedPerturbation> Found(int neuron)

@@ -3,31 +3,39 @@ using System.Numerics.Tensors;
 namespace Ulrl.Training.Purification;
 
 /// <summary>
-/// How much lower a suspicious class's logit is in the answers that relearning distils. A model that was trained on samples with changed labels answers its target too often for
-/// clean samples, too, and would pass that on.
+/// How much lower a suspicious class's logit is in the given answers that relearning distils for samples of other classes that carry a perturbation toward it. A model that was
+/// trained on samples with changed labels answers its target too often for clean samples, too, and would pass that on.
 /// </summary>
 /// <param name="Class">The class.</param>
 /// <param name="Logit">What is taken off its logit, above 0.</param>
 public sealed record TargetCorrection(int Class, float Logit)
 {
+    // Of what a class is answered too often.
+    private const double Factor = 2;
+
     private const double Largest = 20;
     private const int Halvings = 40;
 
     /// <summary>
-    /// A share of what makes the given model answer each class as often as it occurs among the clean samples, and one standard error more often. A class that is not
-    /// answered too often has none.
+    /// Twice what makes the given model answer each class as often as it occurs among the clean samples, and one standard error more often, but not less than what is asked for.
+    /// A class that is answered too rarely by more than one standard error has none.
     /// </summary>
     /// <param name="suspicious">The classes.</param>
     /// <param name="logits">The given model's answers, [samples, classes].</param>
     /// <param name="labels">The true classes.</param>
-    /// <param name="share">The share, from 0 to 1.</param>
-    internal static IReadOnlyList<TargetCorrection> Of(IReadOnlyList<int> suspicious, float[] logits, IReadOnlyList<int> labels, float share) =>
-        [.. suspicious.Select(c => new TargetCorrection(c, (float)(share * Excess(c, logits, labels)))).Where(c => c.Logit > 0)];
-
-    private static double Excess(int target, float[] logits, IReadOnlyList<int> labels)
+    /// <param name="least">The least, above 0.</param>
+    internal static IReadOnlyList<TargetCorrection> Of(IReadOnlyList<int> suspicious, float[] logits, IReadOnlyList<int> labels, float least)
     {
         var rows = logits.Chunk(logits.Length / labels.Count).ToArray();
-        var most = Most(target, rows, labels);
+        return [.. suspicious.Where(c => !IsWithheld(c, rows, labels)).Select(c => new TargetCorrection(c, (float)Math.Max(least, Factor * Excess(c, rows, labels))))];
+    }
+
+    private static bool IsWithheld(int target, float[][] rows, IReadOnlyList<int> labels) =>
+        Answered(target, rows, 0) < Occurs(target, labels) - Error(target, rows, labels);
+
+    private static double Excess(int target, float[][] rows, IReadOnlyList<int> labels)
+    {
+        var most = Occurs(target, labels) + Error(target, rows, labels);
         if (Answered(target, rows, 0) <= most) return 0;
         var (low, high) = (0.0, Largest);
         for (var i = 0; i < Halvings; i++)
@@ -40,12 +48,11 @@ public sealed record TargetCorrection(int Class, float Logit)
         return low;
     }
 
-    // Samples of the class, and the standard error of the difference to how many are answered as such.
-    private static double Most(int target, float[][] rows, IReadOnlyList<int> labels)
-    {
-        var wrong = rows.Where((row, i) => TensorPrimitives.IndexOfMax<float>(row) == target != (labels[i] == target)).Count();
-        return labels.Count(label => label == target) + Math.Sqrt(wrong);
-    }
+    private static int Occurs(int target, IReadOnlyList<int> labels) => labels.Count(label => label == target);
+
+    // Standard error of the difference between how many samples are answered as of the class and how many are.
+    private static double Error(int target, float[][] rows, IReadOnlyList<int> labels) =>
+        Math.Sqrt(rows.Where((row, i) => TensorPrimitives.IndexOfMax<float>(row) == target != (labels[i] == target)).Count());
 
     // Sum of the probabilities of the class, its logit lowered.
     private static double Answered(int target, float[][] rows, double lowered) => rows.Sum(row =>

@@ -70,6 +70,18 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public void Both_engines_lower_what_the_given_model_says_of_samples_in_another_form()
+    {
+        var (plain, corrected) = (new Distillation(new CrossEntropy(), 2f, 2f), new Distillation(new CrossEntropy(), 2f, 2f, [3f, .. new float[9]]));
+        var sgd = new SgdOptions(0.9f, 0f, null);
+        var (losses, states) = Run(sgd, corrected, steps: 3, mirrored: true);
+
+        AssertSame(losses, states);
+        Assert.NotEqual(Run(sgd, plain, steps: 1, mirrored: true).Losses[1][0], losses[1][0], 1e-2f);
+        Assert.Equal(Run(sgd, plain, steps: 1).Losses[1][0], Run(sgd, corrected, steps: 1).Losses[1][0], 1e-5f);
+    }
+
+    [Fact]
     public void Both_engines_leave_samples_without_a_label_out()
     {
         var samples = Example.Clean(32);

@@ -24,15 +24,22 @@ public sealed class DistillationTests
     {
         var model = Example.Model();
         var both = Example.Clean(12);
-        var (clean, other) = (both.Take(6), both.Subset([6, 7, 8, 9, 10, 11]));
+
+        // The first sample is the same one.
+        var (clean, other) = (both.Take(6), both.Subset([0, 7, 8, 9, 10, 11]));
         var labels = clean.Labels.Select(l => (long)l).ToArray();
         var own = Logits(model, clean);
         var given = otherSamples ? Logits(model, other) : own;
 
+        // Of one class that is a label, and one that is none.
+        var lowered = new[] { (int)labels[2], Enumerable.Range(0, 10).First(c => !labels.Contains(c)) };
+        var corrections = new float[10];
+        foreach (var c in lowered) corrections[c] = correction;
+
         var forward = ForwardGraph.Create(fixedBatch ? ModelVariants.WithFixedBatch(model, 4) : model);
         var options = new TrainingGraphOptions
         {
-            Objective = new Distillation(new CrossEntropy(), Weight, Temperature, correction == 0 ? null : [0, correction, 0, 0, 0, 0, 0, 0, 0, 0]),
+            Objective = new Distillation(new CrossEntropy(), Weight, Temperature, correction == 0 ? null : corrections),
             Mode = NetworkMode.Evaluate,
             Portable = portable,
         };
@@ -42,7 +49,7 @@ public sealed class DistillationTests
         session.Reset(new Dictionary<string, float[]> { ["linear.bias"] = bias });
         var result = session.Step(clean.Values.ToArray(), labels, 1f, otherSamples ? other.Values : default);
 
-        var (loss, gradient) = Expected(own, [.. given.Select((logit, i) => i % 10 == 1 ? logit - correction : logit)], clean.Labels);
+        var (loss, gradient) = Expected(own, [.. given.Select((logit, i) => i < 10 || labels[i / 10] == i % 10 ? logit : logit - corrections[i % 10])], clean.Labels);
         Assert.Equal(loss, result.Loss, 1e-4);
         var moved = session.ReadState()["linear.bias"];
         Assert.All(Enumerable.Range(0, 10), c => Assert.Equal(gradient[c], bias[c] - moved[c], 1e-5));

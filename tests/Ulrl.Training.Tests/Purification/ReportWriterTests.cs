@@ -153,7 +153,7 @@ public class ReportWriterTests
             ReportWriter.ToHtml(balanced with { Perturbations = 4, PerturbedShare = 0.4f, DisplacedShare = 0.15f }),
             StringComparison.Ordinal);
         var corrected = balanced with { TargetCorrections = [new TargetCorrection(0, 0.254f)] };
-        Assert.Contains("displaced weights, the given model's logit of class 0 lowered by 0.25<", ReportWriter.ToHtml(corrected).Replace("&#39;", "'", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains("displaced weights, the given model's logit of class 0 lowered by 0.25 for perturbed samples<", ReportWriter.ToHtml(corrected).Replace("&#39;", "'", StringComparison.Ordinal), StringComparison.Ordinal);
         using var json = JsonDocument.Parse(ReportWriter.ToJson(corrected));
         Assert.Equal(0.254, json.RootElement.GetProperty("targetCorrections")[0].GetProperty("logit").GetDouble(), 1e-6);
         Assert.Contains("suspicious are the neurons toward whose classes the detection finds a backdoor", ReportWriter.ToHtml(balanced), StringComparison.Ordinal);

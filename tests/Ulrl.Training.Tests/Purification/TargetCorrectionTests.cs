@@ -12,7 +12,7 @@ public sealed class TargetCorrectionTests
     private static readonly int[] Labels = [.. Enumerable.Range(0, Count).Select(i => i % 4 == 0 ? 0 : 1 + (i % 2))];
 
     [Fact]
-    public void A_share_of_what_makes_a_class_be_answered_as_often_as_it_occurs_is_taken_off()
+    public void Twice_what_makes_a_class_be_answered_as_often_as_it_occurs_is_taken_off()
     {
         // Every sample has 0.4 for class 0, which occurs with 0.25 and is never the largest: no answer is wrong but those of its own samples.
         var logits = Answers(_ => 0.4);
@@ -21,16 +21,24 @@ public sealed class TargetCorrectionTests
 
         var most = (100 + Math.Sqrt(100)) / Count;
         Assert.Equal(0, found.Class);
-        Assert.Equal(0.5 * (Math.Log(0.4 / 0.6) - Math.Log(most / (1 - most))), found.Logit, 1e-4);
-        Assert.Equal(2 * found.Logit, Assert.Single(TargetCorrection.Of([0], logits, Labels, 1f)).Logit, 1e-4f);
+        Assert.Equal(2 * (Math.Log(0.4 / 0.6) - Math.Log(most / (1 - most))), found.Logit, 1e-4);
+        Assert.Equal(1.5f, Assert.Single(TargetCorrection.Of([0], logits, Labels, 1.5f)).Logit);
+    }
+
+    [Theory]
+    [InlineData(0.27)]
+    [InlineData(0.23)]
+    public void A_class_that_is_answered_about_as_often_as_it_occurs_is_lowered_by_the_least(double probability)
+    {
+        // 108 and 92 of 400 samples are within one standard error, 10, of 100.
+        Assert.Equal(new TargetCorrection(0, 0.5f), Assert.Single(TargetCorrection.Of([0], Answers(_ => probability), Labels, 0.5f)));
     }
 
     [Fact]
-    public void Classes_that_are_answered_rarely_enough_have_none()
+    public void Classes_that_are_answered_too_rarely_have_none()
     {
-        // 105 of 400 samples are within one standard error, all of class 0 being missed.
-        Assert.Empty(TargetCorrection.Of([0], Answers(_ => 0.26), Labels, 0.5f));
-        Assert.Empty(TargetCorrection.Of([2], Answers(_ => 0.26), Labels, 0.5f));
+        // 88 of 400 samples.
+        Assert.Empty(TargetCorrection.Of([0], Answers(_ => 0.22), Labels, 0.5f));
         Assert.Empty(TargetCorrection.Of([], Answers(_ => 0.4), Labels, 0.5f));
     }
 
@@ -40,7 +48,7 @@ public sealed class TargetCorrectionTests
         var logits = Answers(_ => 0.4).Select(v => v + 700).ToArray();
 
         Assert.Equal(TargetCorrection.Of([0], Answers(_ => 0.4), Labels, 0.5f)[0].Logit, TargetCorrection.Of([0], logits, Labels, 0.5f)[0].Logit, 1e-3f);
-        Assert.Equal(10f, Assert.Single(TargetCorrection.Of([0], [.. Enumerable.Range(0, 3 * Count).Select(i => i % 3 == 0 ? 1000f : -1000f)], Labels, 0.5f)).Logit, 1e-3f);
+        Assert.Equal(40f, Assert.Single(TargetCorrection.Of([0], [.. Enumerable.Range(0, 3 * Count).Select(i => i % 3 == 0 ? 1000f : -1000f)], Labels, 0.5f)).Logit, 1e-3f);
     }
 
     [Fact]

@@ -212,7 +212,7 @@ internal sealed class HtmlReport
         return string.Concat(
             [
                 FormattableString.Invariant($"{perturbed:0.##} of the samples perturbed{(perturbed > 0 ? $" by {report.Perturbations} perturbations" : "")}, {mixed:0.##} mixed, {report.DisplacedShare:0.##} of the steps at displaced weights"),
-                .. report.TargetCorrections.Select(c => FormattableString.Invariant($", the given model's logit of class {c.Class} lowered by {c.Logit:0.00}")),
+                .. report.TargetCorrections.Select(c => FormattableString.Invariant($", the given model's logit of class {c.Class} lowered by {c.Logit:0.00} for perturbed samples")),
             ]);
     }
 
