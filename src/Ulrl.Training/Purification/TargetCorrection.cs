@@ -27,16 +27,23 @@ public sealed record TargetCorrection(int Class, float Logit)
     internal static IReadOnlyList<TargetCorrection> Of(IReadOnlyList<int> suspicious, float[] logits, IReadOnlyList<int> labels, float least)
     {
         var rows = logits.Chunk(logits.Length / labels.Count).ToArray();
-        return [.. suspicious.Where(c => !IsWithheld(c, rows, labels)).Select(c => new TargetCorrection(c, (float)Math.Max(least, Factor * Excess(c, rows, labels))))];
+        return [.. suspicious.Select(c => Of(c, rows, labels, least)).OfType<TargetCorrection>()];
     }
 
-    private static bool IsWithheld(int target, float[][] rows, IReadOnlyList<int> labels) =>
-        Answered(target, rows, 0) < Occurs(target, labels) - Error(target, rows, labels);
-
-    private static double Excess(int target, float[][] rows, IReadOnlyList<int> labels)
+    private static TargetCorrection? Of(int target, float[][] rows, IReadOnlyList<int> labels, float least)
     {
-        var most = Occurs(target, labels) + Error(target, rows, labels);
-        if (Answered(target, rows, 0) <= most) return 0;
+        var occurs = labels.Count(label => label == target);
+
+        // Standard error of the difference between how many samples are answered as of the class and how many are.
+        var error = Math.Sqrt(rows.Where((row, i) => TensorPrimitives.IndexOfMax<float>(row) == target != (labels[i] == target)).Count());
+        var answered = Answered(target, rows, 0);
+        if (answered < occurs - error) return null;
+        var excess = answered > occurs + error ? Excess(target, rows, occurs + error) : 0;
+        return new TargetCorrection(target, (float)Math.Max(least, Factor * excess));
+    }
+
+    private static double Excess(int target, float[][] rows, double most)
+    {
         var (low, high) = (0.0, Largest);
         for (var i = 0; i < Halvings; i++)
         {
@@ -47,12 +54,6 @@ public sealed record TargetCorrection(int Class, float Logit)
 
         return low;
     }
-
-    private static int Occurs(int target, IReadOnlyList<int> labels) => labels.Count(label => label == target);
-
-    // Standard error of the difference between how many samples are answered as of the class and how many are.
-    private static double Error(int target, float[][] rows, IReadOnlyList<int> labels) =>
-        Math.Sqrt(rows.Where((row, i) => TensorPrimitives.IndexOfMax<float>(row) == target != (labels[i] == target)).Count());
 
     // Sum of the probabilities of the class, its logit lowered.
     private static double Answered(int target, float[][] rows, double lowered) => rows.Sum(row =>
