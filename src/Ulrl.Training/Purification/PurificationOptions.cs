@@ -100,8 +100,8 @@ public sealed record PurificationOptions
 
     /// <summary>
     /// What is taken off the logit of a suspicious class at least, in the given answers that are distilled for samples that carry a perturbation toward it, from 0 to 20; default 1.
-    /// It is more where the given model answers the class too often (<see cref="PurificationReport.TargetCorrections"/>). More takes attack success down, and the class's
-    /// accuracy with it; 0 for none as published.
+    /// It is more where the given model answers the class too often, and less where fewer than 40 clean samples are of it (<see cref="PurificationReport.TargetCorrections"/>).
+    /// More takes attack success down, and the class's accuracy with it; 0 for none as published.
     /// </summary>
     public float TargetCorrection { get; init; } = 1f;
 

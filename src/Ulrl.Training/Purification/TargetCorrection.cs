@@ -13,11 +13,15 @@ public sealed record TargetCorrection(int Class, float Logit)
     // Of what a class is answered too often.
     private const double Factor = 2;
 
+    // Of so many clean samples of the class all is taken off; fewer hold it less.
+    private const int EnoughSamples = 40;
+
     private const double Largest = 20;
     private const int Halvings = 40;
 
     /// <summary>
-    /// Twice what makes the given model answer each class as often as it occurs among the clean samples, and one standard error more often, but not less than what is asked for.
+    /// Twice what makes the given model answer each class as often as it occurs among the clean samples, and one standard error more often, but not less than what is asked for; of both in proportion
+    /// where the class has fewer than 40 clean samples, which hold it less.
     /// A class that is answered too rarely by more than one standard error has none.
     /// </summary>
     /// <param name="suspicious">The classes.</param>
@@ -37,9 +41,9 @@ public sealed record TargetCorrection(int Class, float Logit)
         // Standard error of the difference between how many samples are answered as of the class and how many are.
         var error = Math.Sqrt(rows.Where((row, i) => TensorPrimitives.IndexOfMax<float>(row) == target != (labels[i] == target)).Count());
         var answered = Answered(target, rows, 0);
-        if (answered < occurs - error) return null;
+        if (occurs == 0 || answered < occurs - error) return null;
         var excess = answered > occurs + error ? Excess(target, rows, occurs + error) : 0;
-        return new TargetCorrection(target, (float)Math.Max(least, Factor * excess));
+        return new TargetCorrection(target, (float)(Math.Max(least, Factor * excess) * Math.Min((double)occurs / EnoughSamples, 1)));
     }
 
     private static double Excess(int target, float[][] rows, double most)

@@ -43,6 +43,18 @@ public sealed class TargetCorrectionTests
     }
 
     [Fact]
+    public void Less_is_taken_off_where_few_clean_samples_hold_the_class()
+    {
+        // 80 samples, 20 of class 0.
+        var correction = Assert.Single(TargetCorrection.Of([0], Answers(_ => 0.4)[..240], Labels[..80], 1e-3f));
+        var most = (20 + Math.Sqrt(20)) / 80;
+        Assert.Equal(0.5 * 2 * (Math.Log(0.4 / 0.6) - Math.Log(most / (1 - most))), correction.Logit, 1e-4);
+
+        Assert.Equal(0.5f, Assert.Single(TargetCorrection.Of([0], Answers(_ => 0.25)[..240], Labels[..80], 1f)).Logit);
+        Assert.Empty(TargetCorrection.Of([0], Answers(_ => 0.4), [.. Labels.Select(label => Math.Max(label, 1))], 1f));
+    }
+
+    [Fact]
     public void Logits_of_any_size_are_taken()
     {
         var logits = Answers(_ => 0.4).Select(v => v + 700).ToArray();
