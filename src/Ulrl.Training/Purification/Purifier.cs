@@ -167,7 +167,7 @@ public static class Purifier
             var suspicious = neurons.Where(n => n.IsSuspicious).Select(n => n.Neuron).ToArray();
             var plan = new RelearningPlanner(options, clean, search, paths, SearchStep, cancellation).Plan(detection, suspicious);
             var targets = detection.IsAllToAll ? [] : suspicious;
-            var corrections = plan is null ? [] : Corrections(targets);
+            var corrections = plan is { Perturbs: true } ? Corrections(targets) : [];
             var detectionSeconds = watch.Elapsed.TotalSeconds;
             var (relearning, state, parameters) = Relearn(targets, plan, corrections, first.State);
             var purified = Written(state);
@@ -188,8 +188,8 @@ public static class Purifier
                 Parameters = (parameters.Count, parameters.Sum(p => TensorData.ElementCount(forward.Initializers[p]))),
                 Neurons = neurons,
                 Detection = detection,
-                Perturbations = plan is null || plan.PerturbedShare == 0 ? 0 : plan.Perturbations.Count,
-                PerturbedShare = plan is { Perturbations.Count: > 0 } ? plan.PerturbedShare : 0f,
+                Perturbations = plan is { Perturbs: true } ? plan.Perturbations.Count : 0,
+                PerturbedShare = plan is { Perturbs: true } ? plan.PerturbedShare : 0f,
                 DisplacedShare = plan?.DisplacedShare ?? 0f,
                 TargetCorrections = corrections,
                 DetectionSeconds = detectionSeconds,

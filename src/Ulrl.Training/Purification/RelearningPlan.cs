@@ -30,6 +30,9 @@ internal sealed record RelearningPlan
     /// <summary>The epoch, counted from 0, from which on nothing is perturbed or displaced: the running statistics of batch-norm become those of clean samples again.</summary>
     public required int PlainFrom { get; init; }
 
+    /// <summary>Whether samples carry perturbations.</summary>
+    public bool Perturbs => PerturbedShare > 0 && Perturbations.Count > 0;
+
     /// <summary>Whether steps are taken at displaced weights.</summary>
     public bool Displaces => DisplacedShare > 0;
 }

@@ -26,7 +26,6 @@ internal sealed class RelearningPlanner(
     // the perturbed samples, cost clean accuracy.
     private const int HardenedLevels = 3;
     private const double LeastHardened = 0.6;
-    private const double LeastLeading = 0.5;
     private const float HardenedShare = 0.6f;
 
     // Displacements are drawn up to this share of what unlearning changed; above it the suspicious class is given up.
@@ -70,7 +69,7 @@ internal sealed class RelearningPlanner(
             .SelectMany(path => path.Snapshots.TakeLast(HardenedLevels).Select(p => new PlannedPerturbation(path.Goal, p)))
             .GroupBy(p => p.Goal)
             .Where(toward => toward.Any(p => p.Perturbation.Success >= LeastHardened))
-            .SelectMany(toward => toward.Where(p => p.Perturbation.Success >= LeastLeading));
+            .SelectMany(toward => toward.Where(p => p.Perturbation.Success >= SharedPerturbationSearch.LeastLeading));
 
     // A class that is withheld for certain, and to which nothing leads, has a trigger that is too large for the gradient at clean samples.
     private IEnumerable<PlannedPerturbation> Withheld(int neuron)

@@ -18,6 +18,9 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <summary>Further searches with other random numbers, where one is not enough.</summary>
     public const int FurtherDraws = 2;
 
+    /// <summary>Share of the samples from which on a perturbation counts as leading them.</summary>
+    public const double LeastLeading = 0.5;
+
     private const int BatchSize = 32;
     private const int MostMeasured = 200;
 
@@ -161,7 +164,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
         var others = SharedPerturbationDescent.Others(clean, target);
         var goal = PerturbationGoal.To(target);
         var glance = Led(goal, perturbation, SharedPerturbationDescent.Spread(others, Glanced), cancellation);
-        return (Math.Abs(glance - 0.5) > FarFromHalf ? glance : Led(goal, perturbation, others, cancellation)) >= 0.5;
+        return (Math.Abs(glance - LeastLeading) > FarFromHalf ? glance : Led(goal, perturbation, others, cancellation)) >= LeastLeading;
     }
 
     /// <inheritdoc/>

@@ -20,9 +20,8 @@ public sealed record TargetCorrection(int Class, float Logit)
     private const int Halvings = 40;
 
     /// <summary>
-    /// Twice what makes the given model answer each class as often as it occurs among the clean samples, and one standard error more often, but not less than what is asked for; of both in proportion
-    /// where the class has fewer than 40 clean samples, which hold it less.
-    /// A class that is answered too rarely by more than one standard error has none.
+    /// Twice what makes the given model answer each class as often as it occurs among the clean samples, and one standard error more often, or what is asked for if that is more. Where fewer than
+    /// 40 clean samples are of the class, it is less in proportion. A class that is answered too rarely by more than one standard error has none.
     /// </summary>
     /// <param name="suspicious">The classes.</param>
     /// <param name="logits">The given model's answers, [samples, classes].</param>
