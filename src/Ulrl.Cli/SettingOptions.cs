@@ -31,7 +31,7 @@ internal sealed class SettingOptions
         Number("--clean-threshold", "Unlearning ends at this accuracy.", 0f, 1f, (o, v) => o with { CleanThreshold = v });
         Number("--suspicion-threshold", "Z-score above which a neuron is suspicious.", 0d, double.MaxValue, (o, v) => o with { SuspicionThreshold = v });
         Number("--max-suspicious", "Most neurons taken as suspicious.", 1, int.MaxValue, (o, v) => o with { MaxSuspiciousNeurons = v });
-        Number("--relearning-epochs", "Epochs of relearning.", 1, 100_000, (o, v) => o with { RelearningEpochs = v });
+        Number("--relearning-epochs", "Epochs of relearning; half of them where the search found nothing to forget.", 1, 100_000, (o, v) => o with { RelearningEpochs = v });
         Number("--relearning-batches", "Least batches of a relearning epoch; it goes through fewer samples several times.", 1, 10_000, (o, v) => o with { RelearningBatches = v });
         Number("--relearning-lr", "Learning rate of relearning, annealed to 0.", 0f, float.MaxValue, (o, v) => o with { RelearningLearningRate = v });
         Switch("--restore-batch-norm", "Whether convolutions that lost their batch-norm by folding get one while they train.", (o, v) => o with { RestoreBatchNorm = v });

@@ -36,8 +36,8 @@ public sealed record BackdoorDetection(
     // Noise, too, leads up to 0.4 of the samples to one class of clean models, the frogs of CIFAR-10, and hardly any to the others.
     private const double NoiseReach = 0.6;
 
-    // To so many samples' class a few pixels lead in no model without a patch, however far they lead to another: weak models take some for cars.
-    private const double SparseReach = 0.9;
+    // So many samples a few pixels lead, on the mean of the draws, to no class without a patch, however far they lead to another: weak models take some for cars (0.65).
+    private const double SparseReach = 0.75;
 
     // Several targets, each with its trigger, are each reached by nearly all samples.
     private const double ReachOfSeveral = 0.9;
@@ -50,7 +50,7 @@ public sealed record BackdoorDetection(
     private const double MostOfOneRun = 0.75;
 
     // From here on, and below, further runs change nothing.
-    private const double Settled = 0.9;
+    private const double Settled = 0.8;
     private const double Dismissed = 0.35;
 
     /// <summary>Whether the confidence is at least 0.5.</summary>
@@ -91,7 +91,7 @@ public sealed record BackdoorDetection(
         if (changes.Count == 1) confidence = Math.Min(confidence, MostOfOneRun);
         var neurons = byWeights.Leaders;
         var kinds = paths.Where(p => p is { IsComplete: true, Goal.Class: not null }).GroupBy(p => p.Kind, p => new ClassReach(p.Goal.Class!.Value, p.Reach, p.Kind))
-            .Select(kind => kind.GroupBy(r => r.Class).Select(draws => draws.MaxBy(r => r.Share)!).ToArray()).ToArray();
+            .Select(kind => kind.GroupBy(r => r.Class).Select(draws => draws.First() with { Share = draws.Average(r => r.Share) }).ToArray()).ToArray();
         var isComplete = kinds.Length == AllKinds;
         var reach = kinds.OrderByDescending(kind => kind.Length > 1 ? ByReach(kind, most).Confidence : double.NegativeInfinity).FirstOrDefault([]);
         if (reach.Length > 1) (confidence, neurons) = Joined(confidence, neurons, ByReach(reach, most), isComplete);

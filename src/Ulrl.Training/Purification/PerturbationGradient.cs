@@ -11,7 +11,7 @@ internal sealed class PerturbationGradient : IDisposable
     private readonly ITrainingSession session;
     private readonly PerturbedInput input;
     private readonly SampleRange range;
-    private float[] perturbed = [];
+    private float[] buffer = [];
 
     /// <summary>Opens a training session in which only the perturbation trains.</summary>
     /// <param name="model">The given model. It is not changed.</param>
@@ -48,9 +48,10 @@ internal sealed class PerturbationGradient : IDisposable
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public (float[] Gradient, double Success) Compute(ReadOnlySpan<float> samples, long[] targets, SharedPerturbation perturbation, CancellationToken cancellation = default)
     {
-        if (perturbed.Length != samples.Length) perturbed = new float[samples.Length];
-        samples.CopyTo(perturbed);
-        for (var start = 0; start < samples.Length; start += range.SampleLength) perturbation.Apply(perturbed.AsSpan(start, range.SampleLength), range);
+        if (buffer.Length < samples.Length) buffer = new float[samples.Length];
+        var perturbed = buffer.AsMemory(0, samples.Length);
+        samples.CopyTo(perturbed.Span);
+        for (var start = 0; start < samples.Length; start += range.SampleLength) perturbation.Apply(perturbed.Span.Slice(start, range.SampleLength), range);
 
         // The session's own perturbation starts from zero, so that a step of rate 1 leaves the gradient itself there, to the last bit.
         session.Reset();

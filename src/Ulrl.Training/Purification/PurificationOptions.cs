@@ -52,7 +52,7 @@ public sealed record PurificationOptions
     /// <summary>Most neurons taken as suspicious, the first by index; default 2. An attack from every class to the next makes all of them so.</summary>
     public int MaxSuspiciousNeurons { get; init; } = 2;
 
-    /// <summary>Epochs of relearning; default 20.</summary>
+    /// <summary>Epochs of relearning; default 20. Where nothing suspicious was found and no sample carries a perturbation, the preset <see cref="PurificationPreset.Balanced"/> takes half of them.</summary>
     public int RelearningEpochs { get; init; } = 20;
 
     /// <summary>

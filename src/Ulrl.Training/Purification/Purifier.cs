@@ -289,6 +289,15 @@ public static class Purifier
                 detection = Judge();
             }
 
+            // What one draw finds of a trigger at many positions is chance: all classes are searched again, and then the foremost.
+            PerturbationGoal[] again = [.. Candidates(first)];
+            for (var draw = 1; search is not null && draw <= SharedPerturbationSearch.FurtherDraws && !detection.IsBackdoored; draw++)
+            {
+                paths.AddRange(search.Search(PerturbationKind.Sparse, again, draw, progress: SearchStep(PerturbationKind.Sparse), cancellation: cancellation));
+                again = SharedPerturbationSearch.Foremost(paths, PerturbationKind.Sparse);
+                detection = Judge();
+            }
+
             while (runs.Count < options.UnlearningRuns && !detection.IsSettled && !detection.IsDismissed)
             {
                 runs.Add(Unlearn(runs.Count).Changes);
@@ -332,7 +341,8 @@ public static class Purifier
             var batches = plan is null ? (IBatchSource)loader : new RelearningBatches(clean, loader, plan, Math.Min(options.BatchSize, clean.Count), options.Seed, PerturbationStream);
             var runner = Runner(PurificationPhase.Relearning, session, batches, plan is { Displaces: true } ? Direction(session.Parameters, unlearnt) : null);
             var sampler = Sampler(options.Replay?.RelearningOrder, RelearningStream, options.RelearningBatches);
-            var report = runner.Run(session, sampler, options.RelearningEpochs, RelearningRate, _ => false, cancellation);
+            var epochs = plan?.Epochs ?? options.RelearningEpochs;
+            var report = runner.Run(session, sampler, epochs, epoch => RelearningRate(epoch, epochs), _ => false, cancellation);
             return (report, session.ReadState(), session.Parameters);
         }
 
@@ -437,8 +447,8 @@ public static class Purifier
             options.UnlearningLearningRate * MathF.Pow(options.UnlearningGamma, options.UnlearningMilestones.Count(m => m <= epoch));
 
         // torch.optim.lr_scheduler.CosineAnnealingLR with T_max = epochs
-        private float RelearningRate(int epoch) =>
-            (float)(0.5 * options.RelearningLearningRate * (1 + Math.Cos(Math.PI * epoch / options.RelearningEpochs)));
+        private float RelearningRate(int epoch, int epochs) =>
+            (float)(0.5 * options.RelearningLearningRate * (1 + Math.Cos(Math.PI * epoch / epochs)));
 
         // What the given model makes of the clean samples.
         private CleanResult Given => given ??= GivenEvaluator.EvaluateClean(clean, cancellation);

@@ -27,6 +27,9 @@ internal sealed record RelearningPlan
     /// <summary>Share of the samples that are replaced by samples of the suspicious classes where weights are displaced.</summary>
     public float RepeatedShare { get; init; }
 
+    /// <summary>Number of epochs.</summary>
+    public required int Epochs { get; init; }
+
     /// <summary>The epoch, counted from 0, from which on nothing is perturbed or displaced: the running statistics of batch-norm become those of clean samples again.</summary>
     public required int PlainFrom { get; init; }
 

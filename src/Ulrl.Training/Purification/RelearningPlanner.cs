@@ -26,7 +26,10 @@ internal sealed class RelearningPlanner(
     // the perturbed samples, cost clean accuracy.
     private const int HardenedLevels = 3;
     private const double LeastHardened = 0.6;
-    private const float HardenedShare = 0.6f;
+    private const float HardenedShare = 0.8f;
+
+    // Share of the epochs that a network gets which has nothing to forget.
+    private const double UnopposedShare = 0.5;
 
     // Displacements are drawn up to this share of what unlearning changed; above it the suspicious class is given up.
     private const float LargestDisplacement = 0.38f;
@@ -35,7 +38,7 @@ internal sealed class RelearningPlanner(
     private const float RepeatedShare = 0.25f;
 
     // Last share of the relearning epochs, plain ones.
-    private const double PlainShare = 0.15;
+    private const double PlainShare = 0.2;
 
     /// <summary>Plans.</summary>
     /// <param name="detection">What was detected.</param>
@@ -49,17 +52,20 @@ internal sealed class RelearningPlanner(
         var isHardened = suspicious.Length == 0 && withheld is null;
         var (perturbations, displaces) = detection.IsAllToAll ? (ToNext(), false) : isHardened ? (Hardening(), false) : TowardAll(suspicious);
         if (withheld is { } neuron) perturbations = perturbations.Concat(Withheld(neuron));
+        PlannedPerturbation[] carried = [.. perturbations];
+        var epochs = isHardened && carried.Length == 0 ? (int)Math.Ceiling(UnopposedShare * options.RelearningEpochs) : options.RelearningEpochs;
         return new RelearningPlan
         {
             Suspicious = suspicious,
-            Perturbations = [.. perturbations],
+            Perturbations = carried,
             Range = search?.Range ?? new SampleRange(clean),
             PerturbedShare = isHardened ? HardenedShare * options.PerturbedShare : options.PerturbedShare,
             MixedShare = options.DistillationWeight > 0 ? options.MixedShare : 0f,
             DisplacedShare = displaces ? options.DisplacedShare : 0f,
             LargestDisplacement = LargestDisplacement,
             RepeatedShare = displaces ? RepeatedShare : 0f,
-            PlainFrom = options.RelearningEpochs - (int)Math.Ceiling(PlainShare * options.RelearningEpochs),
+            Epochs = epochs,
+            PlainFrom = epochs - (int)Math.Ceiling(PlainShare * epochs),
         };
     }
 

@@ -94,13 +94,13 @@ internal abstract class SharedPerturbationDescent
     /// <param name="cancellation">Stops the step.</param>
     /// <returns>Share of the batch that the model sends there before the step.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public double Step(PerturbationGradient gradients, double radius, float[] batch, long[] targets, CancellationToken cancellation)
+    public double Step(PerturbationGradient gradients, double radius, Span<float> batch, long[] targets, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         for (var i = 0; i < targets.Length; i++)
         {
             var sample = led[random.Next(led.Length)];
-            clean.Sample(sample).CopyTo(batch.AsSpan(i * clean.SampleLength));
+            clean.Sample(sample).CopyTo(batch[(i * clean.SampleLength)..]);
             targets[i] = Goal.Of(clean.Labels[sample], classes);
         }
 

@@ -21,18 +21,18 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <summary>Share of the samples from which on a perturbation counts as leading them.</summary>
     public const double LeastLeading = 0.5;
 
-    private const int BatchSize = 32;
-    private const int MostMeasured = 200;
+    private const int MostMeasured = 128;
 
     // Whether a perturbation leads half of the samples is told by so few of them where their share is this far from half: four standard errors.
     private const int Glanced = 64;
     private const double FarFromHalf = 0.25;
 
-    // So many classes are followed to the end first; fewer where one is clearly ahead by then.
+    // So many classes are followed to the end by the first draw; fewer where one is clearly ahead by then.
     private const int Finalists = 4;
     private const int ClearFinalists = 2;
+    private const double ClearLead = 0.4;
 
-    // Where none leads clearly, so many are searched again.
+    // So many are drawn a third time.
     private const int Redrawn = 3;
 
     // What leads fewer samples at a measured final level leads hardly more with fewer positions, and is not followed further; a target led half of them there and more,
@@ -58,7 +58,6 @@ internal sealed class SharedPerturbationSearch : IDisposable
     private readonly Evaluator given;
     private readonly PerturbationGradient gradients;
     private readonly float[] batch;
-    private readonly long[] targets = new long[BatchSize];
 
     /// <summary>Opens the given model.</summary>
     /// <param name="model">The given model. It is not changed.</param>
@@ -79,7 +78,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
         this.classes = classes;
         this.seed = seed;
         this.given = given;
-        batch = new float[checked(BatchSize * clean.SampleLength)];
+        batch = new float[checked(SharedPerturbationSchedule.MostSamples * clean.SampleLength)];
         Range = new SampleRange(clean);
         gradients = new PerturbationGradient(model, outputName, Range, engine, device, threads);
     }
@@ -92,17 +91,14 @@ internal sealed class SharedPerturbationSearch : IDisposable
         ? [PerturbationKind.Noise, PerturbationKind.Sparse, PerturbationKind.Smooth, PerturbationKind.Warp]
         : [PerturbationKind.Sparse];
 
-    /// <summary>Searches toward several goals. What is found toward one depends on the seed, and on the others only in how far it is followed.</summary>
+    /// <summary>Searches toward several goals. What is found toward one depends on the seed, and in the first draw on the others in how far it is followed.</summary>
     /// <param name="kind">One of <see cref="Kinds"/>.</param>
     /// <param name="goals">Classes, at most <see cref="MostClasses"/>, and <see cref="PerturbationGoal.Next"/>, which is given up early where it is hopeless.</param>
-    /// <param name="draw">Number of the search among those with other random numbers; 0, the default, for the first.</param>
+    /// <param name="draw">Number of the search among those with other random numbers; 0, the default, for the first, which follows the foremost classes to the end; the others follow all.</param>
     /// <param name="isLong">Whether sparse perturbations are long from the first level on; such lead to every class, and only what leads to a class that is a target anyhow is worth them.</param>
     /// <param name="progress">Told after every step how many are done, and of how many.</param>
     /// <param name="cancellation">Stops the search.</param>
-    /// <returns>
-    /// One path per goal, in the order of <paramref name="goals"/>; of a first search in which no class leads clearly two more of each of the foremost, since what one draw
-    /// finds of a trigger at many positions is chance.
-    /// </returns>
+    /// <returns>One path per goal, in the order of <paramref name="goals"/>.</returns>
     /// <exception cref="DataSetException">All clean samples are of one of these classes.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public IReadOnlyList<SharedPerturbationPath> Search(
@@ -111,16 +107,6 @@ internal sealed class SharedPerturbationSearch : IDisposable
         if (kind == PerturbationKind.Noise) return new NoiseSearch(clean, classes, Range, given, seed).Search(goals, draw, progress, cancellation);
         var counter = new StepCounter(progress);
         var schedule = SharedPerturbationSchedule.Of(kind, isLong);
-        var found = Search(kind, schedule, goals, draw, counter, cancellation);
-        if (draw > 0 || schedule.ClearLead is null) return found;
-        PerturbationGoal[] foremost = [.. found.Where(p => p is { IsComplete: true, Goal.Class: not null }).OrderByDescending(p => p.Reach).Select(p => p.Goal).Take(Redrawn)];
-        if (foremost.Length < 2 || IsClear(schedule, found)) return found;
-        return [.. found, .. Enumerable.Range(1, FurtherDraws).SelectMany(further => Search(kind, schedule, foremost, further, counter, cancellation))];
-    }
-
-    private SharedPerturbationPath[] Search(
-        PerturbationKind kind, SharedPerturbationSchedule schedule, IReadOnlyList<PerturbationGoal> goals, int draw, StepCounter counter, CancellationToken cancellation)
-    {
         var isOneOfMany = goals.Count(goal => goal.Class is not null) > 1;
         Candidate[] all = [.. goals.Select(goal => new Candidate(kind, SharedPerturbationDescent.Begin(kind, goal, clean, Range, classes, Random(kind, goal, draw)), isOneOfMany && goal.Class is not null))];
         Candidate[] toClass = [.. all.Where(c => c.Descent.Goal.Class is not null)];
@@ -128,19 +114,13 @@ internal sealed class SharedPerturbationSearch : IDisposable
         var isMeasured = schedule.Measured.Contains(schedule.FirstFinal - 1);
         var probed = isMeasured ? schedule.FirstFinal : ProbedLevels;
         var finalSteps = schedule.Steps(schedule.FirstFinal, schedule.Levels);
-        var least = Math.Min(toClass.Length, schedule.ClearLead is null ? Finalists : ClearFinalists);
+        var least = Math.Min(toClass.Length, ClearFinalists);
         counter.Expect((toClass.Length * schedule.Steps(0, schedule.FirstFinal)) + (least * finalSteps) + ((all.Length - toClass.Length) * schedule.Steps(0, probed)));
-        Follow(toClass, schedule, 0, schedule.FirstFinal, counter, cancellation);
+        foreach (var candidate in toClass) Follow(candidate, schedule, 0, schedule.FirstFinal, counter, cancellation);
         var order = Ranked(toClass, schedule);
-        var foremost = order[..Math.Min(order.Length, IsAhead(order, schedule) ? ClearFinalists : Finalists)];
+        var foremost = draw > 0 ? order : order[..Math.Min(order.Length, IsAhead(order) ? ClearFinalists : Finalists)];
         counter.Expect((foremost.Length - least) * finalSteps);
-        Follow(foremost, schedule, schedule.FirstFinal, schedule.Levels, counter, cancellation);
-        if (schedule.ClearLead is not null && !IsClear(schedule, foremost.Select(c => Path(c, schedule))))
-        {
-            counter.Expect((order.Length - foremost.Length) * finalSteps);
-            Follow(order[foremost.Length..], schedule, schedule.FirstFinal, schedule.Levels, counter, cancellation);
-        }
-
+        foreach (var candidate in foremost) Follow(candidate, schedule, schedule.FirstFinal, schedule.Levels, counter, cancellation);
         foreach (var candidate in all.Except(toClass))
         {
             Follow(candidate, schedule, 0, probed, counter, cancellation);
@@ -149,8 +129,14 @@ internal sealed class SharedPerturbationSearch : IDisposable
             Follow(candidate, schedule, probed, schedule.Levels, counter, cancellation);
         }
 
-        return [.. all.Select(c => Path(c, schedule))];
+        return [.. all.Select(c => new SharedPerturbationPath(kind, c.Descent.Goal, c.Success, c.Snapshots) { IsComplete = c.Success.Count == schedule.Levels })];
     }
+
+    /// <summary>The classes that perturbations of a kind lead most samples to.</summary>
+    /// <param name="paths">What was found, in one search or several.</param>
+    /// <param name="kind">The kind.</param>
+    public static PerturbationGoal[] Foremost(IEnumerable<SharedPerturbationPath> paths, PerturbationKind kind) =>
+        [.. paths.Where(p => p is { IsComplete: true, Goal.Class: not null } && p.Kind == kind).OrderByDescending(p => p.Reach).Select(p => p.Goal).Distinct().Take(Redrawn)];
 
     /// <summary>Whether a perturbation leads at least half of the clean samples of other classes to a class; some of them tell where most or hardly any follow.</summary>
     /// <param name="target">The class.</param>
@@ -164,7 +150,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
         var others = SharedPerturbationDescent.Others(clean, target);
         var goal = PerturbationGoal.To(target);
         var glance = Led(goal, perturbation, SharedPerturbationDescent.Spread(others, Glanced), cancellation);
-        return (Math.Abs(glance - LeastLeading) > FarFromHalf ? glance : Led(goal, perturbation, others, cancellation)) >= LeastLeading;
+        return (Math.Abs(glance - LeastLeading) > FarFromHalf ? glance : Led(goal, perturbation, SharedPerturbationDescent.Spread(others, MostMeasured), cancellation)) >= LeastLeading;
     }
 
     /// <inheritdoc/>
@@ -181,16 +167,6 @@ internal sealed class SharedPerturbationSearch : IDisposable
         return goal.Share(given.EvaluateClean(samples, cancellation).Predictions, samples.Labels, classes);
     }
 
-    private static SharedPerturbationPath Path(Candidate candidate, SharedPerturbationSchedule schedule) =>
-        new(candidate.Kind, candidate.Descent.Goal, candidate.Success, candidate.Snapshots) { IsComplete = candidate.Success.Count == schedule.Levels };
-
-    // Whether the best is far ahead of the second.
-    private static bool IsClear(SharedPerturbationSchedule schedule, IEnumerable<SharedPerturbationPath> paths)
-    {
-        double[] order = [.. paths.Where(p => p is { IsComplete: true, Goal.Class: not null }).Select(p => p.Reach).OrderDescending().Take(2)];
-        return order.Length == 2 && order[0] - order[1] >= schedule.ClearLead;
-    }
-
     // A level that is measured ranks by itself; of others two are less chance than one.
     private static Candidate[] Ranked(IEnumerable<Candidate> candidates, SharedPerturbationSchedule schedule)
     {
@@ -199,13 +175,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
     }
 
     // Whether the first is far ahead before the final levels already.
-    private static bool IsAhead(Candidate[] order, SharedPerturbationSchedule schedule) =>
-        order.Length > 1 && order[0].Success[^1] - order[1].Success[^1] >= schedule.ClearLead;
-
-    private void Follow(Candidate[] candidates, SharedPerturbationSchedule schedule, int first, int end, StepCounter counter, CancellationToken cancellation)
-    {
-        foreach (var candidate in candidates) Follow(candidate, schedule, first, end, counter, cancellation);
-    }
+    private static bool IsAhead(Candidate[] order) => order.Length > 1 && order[0].Success[^1] - order[1].Success[^1] >= ClearLead;
 
     private void Follow(Candidate candidate, SharedPerturbationSchedule schedule, int first, int end, StepCounter counter, CancellationToken cancellation)
     {
@@ -220,9 +190,10 @@ internal sealed class SharedPerturbationSearch : IDisposable
             }
 
             var success = 0.0;
+            var samples = schedule.Samples(level);
             for (var step = 0; step < schedule.Steps(level, level + 1); step++)
             {
-                success = candidate.Descent.Step(gradients, scale * schedule.Radius(level), batch, targets, cancellation);
+                success = candidate.Descent.Step(gradients, scale * schedule.Radius(level), batch.AsSpan(0, samples * clean.SampleLength), new long[samples], cancellation);
                 counter.Count();
             }
 

@@ -88,8 +88,10 @@ public sealed class BalancedTests
         Assert.Equal(changedMost, report.Detection.Reach.Select(r => r.Class));
         Assert.Equal([PurificationPhase.Unlearning, PurificationPhase.Search, PurificationPhase.Relearning], phases.Select(p => p.Phase).Distinct());
         var search = phases.Where(p => p.Phase == PurificationPhase.Search).ToArray();
-        Assert.Equal(Enumerable.Range(1, search.Length), search.Select(p => p.Step));
-        Assert.Equal(search.Length, search[^1].Steps);
+        var draws = search.Count(p => p.Step == 1);
+        Assert.Equal(3, draws);
+        Assert.Equal(draws, search.Count(p => p.Step == p.Steps));
+        Assert.Equal(search.Length, search.Where(p => p.Step == p.Steps).Sum(p => p.Steps));
     }
 
     [Fact]
@@ -102,7 +104,7 @@ public sealed class BalancedTests
         Assert.Equal([0], report.SuspiciousNeurons);
         Assert.All(report.Detection.Reach, r => Assert.Equal(PerturbationKind.Sparse, r.Kind));
         var searches = steps.Where(s => s.Phase == PurificationPhase.Search).GroupBy(s => s.Epoch).Select(kind => (kind.Key, kind.Max(s => s.Steps))).ToArray();
-        Assert.Equal([(1, 3), (2, 180), (3, 56), (4, 12)], searches);
+        Assert.Equal([(1, 3), (2, 180), (3, 48), (4, 12)], searches);
         Assert.InRange(report.Perturbations, 8, 15);
         Assert.Equal((0.5f, 0f), (report.PerturbedShare, report.DisplacedShare));
     }
@@ -119,7 +121,7 @@ public sealed class BalancedTests
 
         Assert.True(report.Detection is { IsAllToAll: true, ToNext.Share: > 0.4 }, $"{report.Detection} {string.Join(", ", report.Detection.Reach)}");
         Assert.Equal(Enumerable.Range(0, 10), report.SuspiciousNeurons);
-        Assert.InRange(report.Perturbations, 1, 4);
+        Assert.InRange(report.Perturbations, 1, 5);
         Assert.Equal((0.5f, 0f), (report.PerturbedShare, report.DisplacedShare));
         Assert.DoesNotContain(report.Warnings, w => w.Contains("neurons were suspicious", StringComparison.Ordinal));
     }
@@ -135,6 +137,7 @@ public sealed class BalancedTests
         Assert.False(report.Detection.IsBackdoored, $"confidence {report.Detection.Confidence}");
         Assert.Empty(report.SuspiciousNeurons);
         Assert.Equal((0, 0f), (report.Perturbations, report.PerturbedShare));
+        Assert.Single(report.Relearning.Epochs);
         Assert.Contains(report.Warnings, w => w.Contains("the model was only fine-tuned on the clean samples. No backdoor is known to have been removed", StringComparison.Ordinal));
         Assert.Equal(1, report.AccuracyBefore);
         Assert.InRange(report.AccuracyAfter, 0.9, 1);

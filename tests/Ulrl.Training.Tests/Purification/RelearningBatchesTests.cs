@@ -21,6 +21,7 @@ public sealed class RelearningBatchesTests
         Range = new SampleRange(Clean),
         PerturbedShare = 0.4f,
         MixedShare = 0.3f,
+        Epochs = int.MaxValue,
         PlainFrom = int.MaxValue,
     };
 

@@ -20,7 +20,21 @@ public sealed class RelearningPlannerTests
         var plan = planner.Plan(BackdoorDetection.Of([[1, 1, 1, 1]], paths, 2), [])!;
 
         Assert.Equal([(1, 0.7), (1, 0.5), (1, 0.55)], plan.Perturbations.Select(p => (p.Goal.Class!.Value, p.Perturbation.Success)));
-        Assert.Equal((0.6f * Options.PerturbedShare, 0f, 0f), (plan.PerturbedShare, plan.DisplacedShare, plan.RepeatedShare));
+        Assert.Equal((0.8f * Options.PerturbedShare, 0f, 0f), (plan.PerturbedShare, plan.DisplacedShare, plan.RepeatedShare));
+        Assert.Equal((20, 16), (plan.Epochs, plan.PlainFrom));
+    }
+
+    [Fact]
+    public void A_network_that_has_nothing_to_forget_gets_half_of_the_epochs()
+    {
+        var (_, clean) = VectorClassifier.Create(classes: 4, samplesPerClass: 6);
+        SharedPerturbationPath[] paths = [Path(1, 0.9, 0.9, 0.5, 0.4, 0.3)];
+        var planner = new RelearningPlanner(Options with { RelearningEpochs = 7 }, clean, null, paths, _ => null, CancellationToken.None);
+
+        var plan = planner.Plan(BackdoorDetection.Of([[1, 1, 1, 1]], paths, 2), [])!;
+
+        Assert.Empty(plan.Perturbations);
+        Assert.Equal((4, 3), (plan.Epochs, plan.PlainFrom));
     }
 
     [Theory]
