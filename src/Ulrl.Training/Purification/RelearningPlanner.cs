@@ -22,10 +22,9 @@ internal sealed class RelearningPlanner(
     private const int MostPerturbations = 20;
     private const int NoiseLengths = 2;
 
-    // Where nothing is suspicious, the network is hardened toward classes to which a sparse perturbation leads such a share of the samples, against those that lead half of them; more classes, or a larger share of
-    // the perturbed samples, cost clean accuracy.
-    private const int HardenedLevels = 3;
-    private const double LeastHardened = 0.6;
+    // Where nothing is suspicious, the network is hardened toward classes to which sparse perturbations lead half of the samples on the mean, against those that do; the first ones, at many positions, lead to every class.
+    // More classes, or a larger share of the perturbed samples, cost clean accuracy.
+    private const int AtManyPositions = 2;
     private const float HardenedShare = 0.8f;
 
     // Share of the epochs that a network gets which has nothing to forget.
@@ -69,13 +68,13 @@ internal sealed class RelearningPlanner(
         };
     }
 
-    // Where nothing is suspicious: sparse ones that still lead some samples, to whichever class.
+    // Where nothing is suspicious: sparse ones that still lead most samples, to whichever class.
     private IEnumerable<PlannedPerturbation> Hardening() =>
-        paths.Where(p => p.Kind == PerturbationKind.Sparse && p.Goal.Class is not null)
-            .SelectMany(path => path.Snapshots.TakeLast(HardenedLevels).Select(p => new PlannedPerturbation(path.Goal, p)))
+        paths.Where(p => p is { Kind: PerturbationKind.Sparse, IsComplete: true, Goal.Class: not null })
             .GroupBy(p => p.Goal)
-            .Where(toward => toward.Any(p => p.Perturbation.Success >= LeastHardened))
-            .SelectMany(toward => toward.Where(p => p.Perturbation.Success >= SharedPerturbationSearch.LeastLeading));
+            .Where(draws => draws.Average(p => p.Reach) >= SharedPerturbationSearch.LeastLeading)
+            .SelectMany(draws => draws.SelectMany(p => p.Snapshots.Skip(AtManyPositions)).Select(p => new PlannedPerturbation(draws.Key, p)))
+            .Where(p => p.Perturbation.Success >= SharedPerturbationSearch.LeastLeading);
 
     // A class that is withheld for certain, and to which nothing leads, has a trigger that is too large for the gradient at clean samples.
     private IEnumerable<PlannedPerturbation> Withheld(int neuron)

@@ -11,15 +11,15 @@ public sealed class RelearningPlannerTests
     private static readonly PurificationOptions Options = new();
 
     [Fact]
-    public void Where_nothing_is_suspicious_what_leads_half_of_the_samples_at_few_positions_is_carried_toward_classes_where_some_lead_more()
+    public void Where_nothing_is_suspicious_what_leads_half_of_the_samples_at_few_positions_is_carried_toward_classes_where_the_mean_does()
     {
         var (_, clean) = VectorClassifier.Create(classes: 4, samplesPerClass: 6);
-        SharedPerturbationPath[] paths = [Path(1, 0.9, 0.9, 0.7, 0.5, 0.45), Path(1, 0.9, 0.9, 0.55, 0.4, 0.3), Path(2, 0.9, 0.9, 0.59, 0.5, 0.2)];
+        SharedPerturbationPath[] paths = [Path(1, 0.9, 0.9, 0.8, 0.6, 0.45), Path(1, 0.9, 0.9, 0.55, 0.4, 0.3), Path(2, 0.9, 0.9, 0.7, 0.5, 0.2), Path(3, 0.9, 0.9, 0.7, 0.6, 0.5) with { IsComplete = false }];
         var planner = new RelearningPlanner(Options, clean, null, paths, _ => null, CancellationToken.None);
 
         var plan = planner.Plan(BackdoorDetection.Of([[1, 1, 1, 1]], paths, 2), [])!;
 
-        Assert.Equal([(1, 0.7), (1, 0.5), (1, 0.55)], plan.Perturbations.Select(p => (p.Goal.Class!.Value, p.Perturbation.Success)));
+        Assert.Equal([(1, 0.8), (1, 0.6), (1, 0.55)], plan.Perturbations.Select(p => (p.Goal.Class!.Value, p.Perturbation.Success)));
         Assert.Equal((0.8f * Options.PerturbedShare, 0f, 0f), (plan.PerturbedShare, plan.DisplacedShare, plan.RepeatedShare));
         Assert.Equal((20, 16), (plan.Epochs, plan.PlainFrom));
     }
@@ -28,7 +28,7 @@ public sealed class RelearningPlannerTests
     public void A_network_that_has_nothing_to_forget_gets_half_of_the_epochs()
     {
         var (_, clean) = VectorClassifier.Create(classes: 4, samplesPerClass: 6);
-        SharedPerturbationPath[] paths = [Path(1, 0.9, 0.9, 0.5, 0.4, 0.3)];
+        SharedPerturbationPath[] paths = [Path(1, 0.9, 0.9, 0.5, 0.4, 0.3), new(PerturbationKind.Sparse, PerturbationGoal.To(2), [0.9, 0.9, 0.2, 0.2, 0.2], Path(2, 0.9, 0.9, 0.2).Snapshots)];
         var planner = new RelearningPlanner(Options with { RelearningEpochs = 7 }, clean, null, paths, _ => null, CancellationToken.None);
 
         var plan = planner.Plan(BackdoorDetection.Of([[1, 1, 1, 1]], paths, 2), [])!;
