@@ -90,8 +90,8 @@ public sealed record BackdoorDetection(
         var confidence = Logistic(DominanceSlope * (byWeights.Lead - DominanceMiddle));
         if (changes.Count == 1) confidence = Math.Min(confidence, MostOfOneRun);
         var neurons = byWeights.Leaders;
-        var kinds = paths.Where(p => p is { IsComplete: true, Goal.Class: not null }).GroupBy(p => p.Kind, p => new ClassReach(p.Goal.Class!.Value, p.Reach, p.Kind))
-            .Select(kind => kind.GroupBy(r => r.Class).Select(draws => draws.First() with { Share = draws.Average(r => r.Share) }).ToArray()).ToArray();
+        var kinds = paths.Where(p => p.IsComparable).GroupBy(p => p.Kind)
+            .Select(kind => kind.GroupBy(p => p.Goal.Class!.Value).Select(draws => new ClassReach(draws.Key, draws.Average(p => p.Reach), kind.Key)).ToArray()).ToArray();
         var isComplete = kinds.Length == AllKinds;
         var reach = kinds.OrderByDescending(kind => kind.Length > 1 ? ByReach(kind, most).Confidence : double.NegativeInfinity).FirstOrDefault([]);
         if (reach.Length > 1) (confidence, neurons) = Joined(confidence, neurons, ByReach(reach, most), isComplete);

@@ -70,7 +70,7 @@ internal sealed class RelearningPlanner(
 
     // Where nothing is suspicious: sparse ones that still lead most samples, to whichever class.
     private IEnumerable<PlannedPerturbation> Hardening() =>
-        paths.Where(p => p is { Kind: PerturbationKind.Sparse, IsComplete: true, Goal.Class: not null })
+        paths.Where(p => p is { Kind: PerturbationKind.Sparse, IsComparable: true })
             .GroupBy(p => p.Goal)
             .Where(draws => draws.Average(p => p.Reach) >= SharedPerturbationSearch.LeastLeading)
             .SelectMany(draws => draws.SelectMany(p => p.Snapshots.Skip(AtManyPositions)).Select(p => new PlannedPerturbation(draws.Key, p)))

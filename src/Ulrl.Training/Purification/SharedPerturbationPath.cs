@@ -12,6 +12,9 @@ internal sealed record SharedPerturbationPath(PerturbationKind Kind, Perturbatio
     /// <summary>Whether it was followed to the end; false where others led further.</summary>
     public bool IsComplete { get; init; } = true;
 
+    /// <summary>Whether it leads to a class and can be compared with those to others.</summary>
+    public bool IsComparable => IsComplete && Goal.Class is not null;
+
     /// <summary>
     /// How well such perturbations lead there, from 0 to 1: mean success at the last three of its levels, or at the last one of noise and sinusoids. The target of a backdoor whose
     /// trigger is of this kind is near 1.

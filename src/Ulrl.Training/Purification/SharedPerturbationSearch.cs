@@ -136,7 +136,7 @@ internal sealed class SharedPerturbationSearch : IDisposable
     /// <param name="paths">What was found, in one search or several.</param>
     /// <param name="kind">The kind.</param>
     public static PerturbationGoal[] Foremost(IEnumerable<SharedPerturbationPath> paths, PerturbationKind kind) =>
-        [.. paths.Where(p => p is { IsComplete: true, Goal.Class: not null } && p.Kind == kind).OrderByDescending(p => p.Reach).Select(p => p.Goal).Distinct().Take(Redrawn)];
+        [.. paths.Where(p => p.IsComparable && p.Kind == kind).OrderByDescending(p => p.Reach).Select(p => p.Goal).Distinct().Take(Redrawn)];
 
     /// <summary>Whether a perturbation leads at least half of the clean samples of other classes to a class; some of them tell where most or hardly any follow.</summary>
     /// <param name="target">The class.</param>
